@@ -1,0 +1,36 @@
+# make check [ARGS="--target wheel:24.05"]   the checks of the release, on a real server
+# make test                                  the tests of this project itself
+# make lint  make bench  make clean
+# PYTHON=/path/to/python3 chooses the Python that .venv is made with.
+
+.DEFAULT_GOAL := check
+.PHONY: check test lint bench clean set-up set-up-anywhere
+
+ARGS ?=
+export PYTHON
+
+check: set-up
+	@.venv/bin/python -m pytest suites $(ARGS)
+
+test: set-up
+	@.venv/bin/python -m pytest tests -n 2 $(ARGS)
+
+lint: set-up-anywhere
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: set-up
+	@.venv/bin/python benchmarks/run.py $(ARGS)
+
+# says at once what can't work here; makes .venv where it is missing or out of date
+set-up:
+	@sh scripts/set-up $(ARGS)
+
+set-up-anywhere:
+	@SKIP_HOST_CHECK=1 sh scripts/set-up
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

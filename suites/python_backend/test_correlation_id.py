@@ -1,0 +1,153 @@
+"""Correlation IDs of Python models: strings reach them, mismatched datatypes do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from triton_claims.errors import BrokenError
+from triton_claims.servers.models import model
+
+STRING_MODELS = [
+    model("correlation_id", control="STRING", strategy=strategy)
+    for strategy in ("direct", "oldest")
+]
+INTEGER_MODELS = [
+    model("correlation_id", control=datatype, strategy="direct")
+    for datatype in ("INT32", "UINT32", "INT64", "UINT64")
+]
+UINT64_MODEL = INTEGER_MODELS[-1]
+#: Without a correlation-ID control any ID is welcome, on every server: the control of the checks.
+UNCONTROLLED = model("correlation_id", control="none", strategy="direct")
+
+#: The models are configured in full: nothing is to be completed.
+ARGUMENTS = ["--disable-auto-complete-config"]
+
+#: Every server's limit is 128 bytes. Before 2.54 the length decides what goes wrong: up to 124
+#: bytes are refused, 125 to 127 take the Python stub down, and 128 happen to fit.
+LIMITS = (1, 5, 124, 125, 126, 127, 128)
+
+
+def ascii_id(size: int) -> str:
+    """An ID of so many bytes in which no two stretches are alike."""
+    return "".join(f"{number:03}." for number in range(32))[:size]
+
+
+UTF8_IDS = (
+    "\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "\N{LATIN SMALL LETTER E WITH ACUTE}" * 64,
+    "\N{CJK UNIFIED IDEOGRAPH-65E5}" * 3,
+    "\N{GRINNING FACE}" * 32,
+)
+
+
+@pytest.mark.claim("correlation-id-string")
+@pytest.mark.server(models=[*STRING_MODELS, UINT64_MODEL, UNCONTROLLED], arguments=ARGUMENTS)
+def test_string_correlation_id_reaches_the_model(server, send, tell, evidence):
+    """A correlation ID of 1 to 128 bytes reaches the model in its request and its control."""
+    with evidence.step("control: any ID reaches a model without a correlation-ID control"):
+        must_reach(send(UNCONTROLLED, 42))
+
+    receptions = []
+    with evidence.step("the lengths at which servers differ, and UTF-8"):
+        for each in STRING_MODELS:
+            receptions += sweep(send, server, each, [*map(ascii_id, LIMITS), *UTF8_IDS])
+    if all(reception.intact for reception in receptions):
+        with evidence.step("every length, at the start, in the middle and at the end"):
+            every_id = [*map(ascii_id, range(1, 129)), *UTF8_IDS]
+            for each in STRING_MODELS:
+                receptions += sweep(send, server, each, every_id, whole_sequence=True)
+    evidence.show("what became of each correlation ID", tell(receptions))
+
+    lost = [reception for reception in receptions if not reception.intact]
+    assert not lost, (
+        f"{len(lost)} of {len(receptions)} string correlation IDs did not reach the model:\n"
+        + tell(lost)
+    )
+
+
+def sweep(send, server, each, correlation_ids, **how):
+    """Sends the IDs to a model of its own; silence ends it, for it will not get better."""
+    receptions = []
+    with server.fresh([each]) as fresh:
+        for correlation_id in correlation_ids:
+            receptions.append(send(each, correlation_id, to=fresh, **how))
+            if receptions[-1].unanswered:
+                break
+    return receptions
+
+
+@pytest.mark.claim("correlation-id-dtype-string-to-integer")
+@pytest.mark.server(models=[*INTEGER_MODELS, UNCONTROLLED], arguments=ARGUMENTS)
+def test_string_id_to_an_integer_control_is_refused(server, send, tell, evidence):
+    """A string ID for an integer control is refused, with both datatypes and the model named."""
+    with evidence.step("control: numbers reach integer controls, strings a model without one"):
+        for each in INTEGER_MODELS:
+            must_reach(send(each, 42))
+        must_reach(send(UNCONTROLLED, "abc-1"))
+
+    receptions = []
+    with evidence.step("a short string"):
+        receptions += [send(each, "abc-1") for each in INTEGER_MODELS]
+    with evidence.step("128 bytes, which overflow a buffer of servers before 2.54"):
+        with server.fresh(INTEGER_MODELS) as fresh:
+            for each in INTEGER_MODELS:
+                receptions.append(send(each, ascii_id(128), to=fresh))
+                if not receptions[-1].refused_naming("BYTES", each["control"], each.name):
+                    fresh.renew()
+    with evidence.step("the server is as healthy as before"):
+        afterwards = [send(each, 43) for each in INTEGER_MODELS]
+    evidence.show("what became of each string", tell(receptions))
+    with evidence.step("an observation: numbers out of the control's range are not checked"):
+        evidence.show("2**40 for INT32", tell([send(INTEGER_MODELS[0], 2**40)]))
+
+    wrong = [
+        reception
+        for reception, each in zip(receptions, [*INTEGER_MODELS, *INTEGER_MODELS], strict=True)
+        if reception.harm or not reception.refused_naming("BYTES", each["control"], each.name)
+    ]
+    assert not wrong, (
+        f"{len(wrong)} of {len(receptions)} string IDs for an integer control were not refused "
+        "with an error that names both datatypes and the model:\n" + tell(wrong)
+    )
+    assert all(reception.intact for reception in afterwards), (
+        "after the refusals the server is not what it was:\n" + tell(afterwards)
+    )
+
+
+@pytest.mark.claim("correlation-id-dtype-integer-to-string")
+@pytest.mark.server(models=[*STRING_MODELS, UINT64_MODEL, UNCONTROLLED], arguments=ARGUMENTS)
+def test_integer_id_to_a_string_control_is_refused(send, tell, evidence):
+    """A numeric ID for a string control is refused, with both datatypes and the model named."""
+    with evidence.step("control: a number reaches an integer control, and a model without one"):
+        must_reach(send(UINT64_MODEL, 42))
+        must_reach(send(UNCONTROLLED, 42))
+
+    receptions = []
+    with evidence.step("small and large numbers, through both strategies"):
+        for each in STRING_MODELS:
+            for number in (42, 2**31, 2**63 - 1):
+                receptions.append(send(each, number))
+                if receptions[-1].unanswered:
+                    break
+    with evidence.step("the server is as healthy as before"):
+        afterwards = [send(UINT64_MODEL, 43)]
+    evidence.show("what became of each number", tell(receptions))
+
+    wrong = [
+        reception
+        for reception in receptions
+        if reception.harm or not reception.refused_naming("UINT64", "BYTES", reception.model)
+    ]
+    assert not wrong, (
+        f"{len(wrong)} of {len(receptions)} numeric IDs for a string control were not refused "
+        "with an error that names both datatypes and the model:\n" + tell(wrong)
+    )
+    assert all(reception.intact for reception in afterwards), (
+        "after the refusals the server is not what it was:\n" + tell(afterwards)
+    )
+
+
+def must_reach(reception):
+    """What is true of every server; where it is not, the check can tell nothing."""
+    if not reception.intact:
+        raise BrokenError(f"the check's control failed: {reception.sent!r}: {reception.outcome}")

@@ -1,0 +1,93 @@
+"""All that is known before a run: releases, catalogue and checks, free of contradictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from triton_claims.errors import InputError
+from triton_claims.notes.catalogue import Catalogue, load_catalogue
+from triton_claims.notes.checks import CheckLocation, find_checks
+from triton_claims.notes.releases import Releases, load_releases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is claimed, and which checks decide it.
+
+    Args:
+        releases: The releases by container version.
+        catalogue: The claims by id.
+        checks: The check of each claim that has one, by claim id.
+        root: The project's root.
+    """
+
+    releases: Releases
+    catalogue: Catalogue
+    checks: Mapping[str, CheckLocation]
+    root: Path
+
+
+def load_knowledge(root: Path) -> Knowledge:
+    """Read ``releases/`` and ``suites/`` of a project and hold them against each other.
+
+    Args:
+        root: The project's root.
+
+    Raises:
+        InputError: One of the files is not as it should be, a note maps to no claim or to an
+            unknown one, a claim belongs to no note, or a check decides an unknown claim.
+    """
+    knowledge = Knowledge(
+        releases=load_releases(root / "releases"),
+        catalogue=load_catalogue(root / "releases" / "claims.toml"),
+        checks=find_checks(root / "suites", root),
+        root=root,
+    )
+    _check_notes(knowledge)
+    _check_claims(knowledge)
+    _check_checks(knowledge)
+    return knowledge
+
+
+def _check_notes(knowledge: Knowledge) -> None:
+    for release in knowledge.releases.values():
+        for index, note in enumerate(release.notes, start=1):
+            if not note.claims:
+                raise InputError(
+                    f"note#{index}.claims: found a note that maps to no claim, expected at least "
+                    "one claim id",
+                    where=f"{release.path}:{note.line}",
+                )
+            for claim, line in zip(note.claims, note.claim_lines, strict=True):
+                if claim not in knowledge.catalogue:
+                    raise InputError(
+                        f"note#{index}.claims: found {claim!r}, expected the id of a claim in "
+                        f"{knowledge.catalogue.path.name}",
+                        where=f"{release.path}:{line}",
+                    )
+
+
+def _check_claims(knowledge: Knowledge) -> None:
+    mapped = {claim for release in knowledge.releases.values() for claim in release.claims}
+    for index, claim in enumerate(knowledge.catalogue.values(), start=1):
+        if claim.id not in mapped:
+            raise InputError(
+                f"claim#{index}.id: found {claim.id!r}, which no note of any release maps to, "
+                "expected at least one note",
+                where=f"{knowledge.catalogue.path}:{claim.line}",
+            )
+
+
+def _check_checks(knowledge: Knowledge) -> None:
+    for check in knowledge.checks.values():
+        if check.claim not in knowledge.catalogue:
+            raise InputError(
+                f"{check.function}: found a check of {check.claim!r}, expected the id of a claim "
+                f"in {knowledge.catalogue.path.name}",
+                where=f"{knowledge.root / check.path}:{check.line}",
+            )

@@ -1,0 +1,277 @@
+"""Releases: the data of ``releases/*.toml``, one file a release.
+
+A release says which container and server version belong together, which wheel carries that server,
+and which claims each of its notes maps to. Two files of that folder are no releases: the catalogue
+``claims.toml`` and the accepted verdicts ``acceptances.toml``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from triton_claims.errors import InputError
+from triton_claims.notes.structure import check_structure
+from triton_claims.notes.tomlfile import Document
+from triton_claims.notes.versions import ServerVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NO_RELEASES = frozenset({"claims.toml", "acceptances.toml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """The wheel that carries the release's server.
+
+    Args:
+        distribution: The distribution's name.
+        version: The wheel's own version; unlike the server's.
+        filename: The file's name.
+        sha256: The file's digest, 64 hexadecimal digits.
+        size: The file's size in bytes.
+        stubs: The Python versions its Python backend has a stub for, ``("3.8", ...)``.
+        source: How the pairing of wheel and server is known.
+    """
+
+    distribution: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    stubs: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One bullet, or one falsifiable sentence, of a release's notes. Its text is not kept.
+
+    Args:
+        section: The section it stands in.
+        position: Its position there, from 1; among its siblings where it has a parent.
+        digest: :func:`triton_claims.notes.digest.note_digest` of its text.
+        claims: The ids of the claims drawn from it.
+        parent: For a bullet below another one: that one's position in the section.
+        origin: ``release-notes`` or ``announcement``.
+        line: The line of its ``[[note]]`` in the release's file.
+        claim_lines: The lines of its claims there, in the same order.
+    """
+
+    section: str
+    position: int
+    digest: str
+    claims: tuple[str, ...]
+    parent: int | None
+    origin: str
+    line: int
+    claim_lines: tuple[int, ...] = field(default=(), repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release of Triton.
+
+    Args:
+        container: The container version, ``YY.MM``.
+        server: The server version inside it.
+        wheel: The wheel that carries this server, where there is one.
+        notes: Its notes, in the file's order; empty where they are not mapped.
+        source: Where the two versions are known from.
+        path: The file.
+    """
+
+    container: str
+    server: ServerVersion
+    wheel: Wheel | None
+    notes: tuple[Note, ...]
+    source: str
+    path: Path
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The ids of the claims its notes map to: each once, in the notes' order."""
+        return tuple(dict.fromkeys(claim for note in self.notes for claim in note.claims))
+
+    @property
+    def notes_digest(self) -> str:
+        """``sha256:`` and 64 digits over the notes' places and digests.
+
+        It changes when a note is added, dropped, moved or reworded; the order in the file and the
+        mapping to claims do not matter.
+        """
+        lines = sorted(
+            f"{note.origin}\t{note.section}\t{note.parent or ''}\t{note.position}\t{note.digest}\n"
+            for note in self.notes
+        )
+        return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+
+class Releases(Mapping[str, Release]):
+    """All releases by container version, oldest first.
+
+    Args:
+        releases: The releases.
+        directory: The folder they come from, for messages.
+    """
+
+    def __init__(self, releases: tuple[Release, ...], directory: Path) -> None:
+        ordered = sorted(releases, key=lambda release: release.container)
+        self._by_container = {release.container: release for release in ordered}
+        self._directory = directory
+
+    def __getitem__(self, container: str) -> Release:
+        """Give the release of a container version."""
+        return self._by_container[container]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the container versions, oldest first."""
+        return iter(self._by_container)
+
+    def __len__(self) -> int:
+        """Count the releases."""
+        return len(self._by_container)
+
+    def by_server(self, version: ServerVersion) -> Release | None:
+        """Give the release of a server version, if it is among them."""
+        return next((release for release in self.values() if release.server == version), None)
+
+    def newest_with_notes(self) -> Release:
+        """Give the newest release whose notes are mapped.
+
+        Raises:
+            InputError: No release has notes.
+        """
+        return self._newest([release for release in self.values() if release.notes], "notes")
+
+    def newest_with_wheel(self) -> Release:
+        """Give the newest release whose server comes as a wheel.
+
+        Raises:
+            InputError: No release has a wheel.
+        """
+        return self._newest([release for release in self.values() if release.wheel], "a wheel")
+
+    def _newest(self, releases: list[Release], wanted: str) -> Release:
+        if not releases:
+            raise InputError(
+                f"found no release with {wanted}, expected at least one", where=str(self._directory)
+            )
+        return releases[-1]
+
+
+def load_releases(directory: Path) -> Releases:
+    """Read all releases of a folder.
+
+    Raises:
+        InputError: There is none, or one of them is not as it should be.
+    """
+    paths = sorted(path for path in directory.glob("*.toml") if path.name not in _NO_RELEASES)
+    if not paths:
+        raise InputError(
+            "found no release, expected files such as 25.01.toml", where=str(directory)
+        )
+    releases: list[Release] = []
+    for path in paths:
+        document = Document(path)
+        release = _read_release(document)
+        _check_unique(document, release, releases)
+        if path.stem != release.container:
+            raise document.error(
+                f"found {release.container!r}, expected {path.stem!r} as the file's name says",
+                "container",
+            )
+        releases.append(release)
+    return Releases(tuple(releases), directory)
+
+
+def _check_unique(document: Document, release: Release, others: list[Release]) -> None:
+    for other in others:
+        if other.container == release.container:
+            raise document.error(
+                f"found {release.container!r}, which {other.path.name} has already", "container"
+            )
+        if other.server == release.server:
+            raise document.error(
+                f"found '{release.server}', which {other.path.name} has already", "server"
+            )
+
+
+def _read_release(document: Document) -> Release:
+    check_structure(document, "release")
+    data = document.data
+    return Release(
+        container=data["container"],
+        server=ServerVersion.parse(data["server"]),
+        wheel=_read_wheel(document),
+        notes=_read_notes(document),
+        source=data["source"],
+        path=document.path,
+    )
+
+
+def _read_wheel(document: Document) -> Wheel | None:
+    data = document.data.get("wheel")
+    if data is None:
+        return None
+    start = f"{data['distribution'].replace('-', '_')}-{data['version']}-"
+    if not data["filename"].startswith(start):
+        raise document.error(
+            f"found {data['filename']!r}, expected a name that starts with {start!r}",
+            "wheel",
+            "filename",
+        )
+    return Wheel(**{**data, "stubs": tuple(data["stubs"])})
+
+
+def _read_notes(document: Document) -> tuple[Note, ...]:
+    entries: list[dict[str, Any]] = document.data.get("note", [])
+    tops = {_place(entry) for entry in entries if "parent" not in entry}
+    seen_places: dict[tuple[str, str, int | None, int], int] = {}
+    seen_digests: dict[str, int] = {}
+    notes = []
+    for index, entry in enumerate(entries):
+        origin, section, position = _place(entry)
+        parent = entry.get("parent")
+        line = document.line_of("note", index)
+        first = seen_places.setdefault((origin, section, parent, position), line)
+        if first != line:
+            raise document.error(
+                f"found the place of the note in line {first} again", "note", index, "position"
+            )
+        first = seen_digests.setdefault(entry["digest"], line)
+        if first != line:
+            raise document.error(
+                f"found the digest of the note in line {first} again", "note", index, "digest"
+            )
+        if parent is not None and (origin, section, parent) not in tops:
+            raise document.error(
+                f"found {parent}, expected the position of a note in {section!r}",
+                "note",
+                index,
+                "parent",
+            )
+        notes.append(
+            Note(
+                section=section,
+                position=position,
+                digest=entry["digest"],
+                claims=tuple(entry["claims"]),
+                parent=parent,
+                origin=origin,
+                line=line,
+                claim_lines=tuple(
+                    document.line_of("note", index, "claims", at)
+                    for at in range(len(entry["claims"]))
+                ),
+            )
+        )
+    return tuple(notes)
+
+
+def _place(entry: dict[str, Any]) -> tuple[str, str, int]:
+    return entry.get("origin", "release-notes"), entry["section"], entry["position"]

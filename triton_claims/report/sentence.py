@@ -1,0 +1,96 @@
+"""What a run means, in plain sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from triton_claims.notes.versions import ServerVersion
+from triton_claims.verdicts.verdict import Expectation, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from triton_claims.verdicts.cell import Cell
+    from triton_claims.verdicts.ledger import Ledger
+
+
+def sentences(ledger: Ledger) -> Iterator[str]:
+    """One sentence a target, then the run as a whole."""
+    by_target: dict[str, list[Cell]] = {target["target"]: [] for target in ledger.header["targets"]}
+    for cell in ledger.cells:
+        by_target.setdefault(cell.target, []).append(cell)
+    for target, cells in by_target.items():
+        if cells:
+            yield _of_target(target, cells, ledger.header["release"])
+    yield _of_run(ledger)
+
+
+def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> str:
+    version = next((cell.server_version for cell in cells if cell.server_version), None)
+    if version is None:
+        return f"{target}: no server answered; nothing is known of it."
+    parts = []
+    verdicts = Counter(cell.verdict for cell in cells)
+    if verdicts[Verdict.BASELINE]:
+        parts.append(
+            f"what is claimed only of other versions must be absent, and is "
+            f"({_count(verdicts[Verdict.BASELINE], 'cell')} baseline)"
+        )
+    if verdicts[Verdict.CONFIRMED]:
+        parts.append(f"what is claimed of it holds ({_count(verdicts[Verdict.CONFIRMED], 'cell')})")
+    refuted = _claims(cells, Verdict.REFUTED)
+    if refuted:
+        parts.append(f"what is claimed of it does NOT hold: {refuted}")
+    premature = _claims(cells, Verdict.PREMATURE)
+    if premature:
+        parts.append(f"what must be absent was found all the same: {premature}")
+    unknown = [
+        f"{_count(verdicts[verdict], 'cell')} {verdict.value}"
+        for verdict in (Verdict.BLOCKED, Verdict.UNDECIDED, Verdict.ERROR)
+        if verdicts[verdict]
+    ]
+    if unknown:
+        parts.append("nothing is known of " + ", ".join(unknown))
+    return f"{target} is Triton {version}, {_age(version, release)}: " + "; ".join(parts) + "."
+
+
+def _age(version: str, release: dict[str, str]) -> str:
+    checked = f"{release['server']} of {release['container']}"
+    try:
+        mine, notes = ServerVersion.parse(version), ServerVersion.parse(release["server"])
+    except ValueError:
+        return f"whose relation to the {checked} is unknown"
+    if mine == notes:
+        return f"the server of {release['container']} itself"
+    return f"{'older' if mine < notes else 'newer'} than the {checked}"
+
+
+def _claims(cells: Sequence[Cell], verdict: Verdict) -> str:
+    names = {
+        cell.claim + (" (accepted)" if cell.accepted else "")
+        for cell in cells
+        if cell.verdict is verdict
+    }
+    return ", ".join(sorted(names))
+
+
+def _of_run(ledger: Ledger) -> str:
+    footer = ledger.footer
+    unchecked = len(ledger.unchecked)
+    rest = f" {_count(unchecked, 'claim')} of the release have no check yet." if unchecked else ""
+    if footer is None or ledger.truncation:
+        return f"The run is {ledger.truncation}.{rest}"
+    failures = "; ".join(footer["failures"])
+    return (f"The run fails: {failures}." if failures else "The run passes.") + rest
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def expectation_words(cell: Cell) -> str:
+    """What the notes imply for the cell, for a table."""
+    if cell.expectation is None:
+        return "?"
+    return "holds" if cell.expectation is Expectation.HOLDS else "absent"

@@ -1,0 +1,1 @@
+"""What is run: targets, installations, server processes, models, clients and the pool."""

@@ -1,0 +1,196 @@
+"""Asks a server for inferences and says plainly what it answered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tritonclient.grpc
+import tritonclient.http
+from geventhttpclient.response import HTTPConnectionClosed
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from triton_claims.errors import BrokenError
+from triton_claims.servers.process import ServerDiedError, ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+PROTOCOLS = ("grpc", "http")
+OK = "OK"
+NO_ANSWER = "no answer"
+#: Seconds until a request counts as unanswered. A correct answer takes milliseconds; this much
+#: is for a machine under heavy load.
+ANSWER_TIMEOUT = 10.0
+#: Seconds for a process that broke its connections to be gone.
+_DEATH_TAKES = 5.0
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one request.
+
+    Attributes:
+        request: The request, in words.
+        status: ``OK``, the protocol's status (``INVALID_ARGUMENT``, ``400``) or ``no answer``.
+        message: The server's own words where it refused.
+        outputs: The output tensors where it accepted.
+        seconds: From sending to the answer.
+    """
+
+    request: str
+    status: str
+    message: str = ""
+    outputs: Mapping[str, Array] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server inferred."""
+        return self.status == OK
+
+    @property
+    def refused_as_invalid(self) -> bool:
+        """Whether it refused the request as the caller's mistake: INVALID_ARGUMENT or 400."""
+        return self.status in {"INVALID_ARGUMENT", "400"}
+
+    def __str__(self) -> str:
+        """The answer in one line."""
+        if self.status == NO_ANSWER:
+            return f"no answer within {self.seconds:.0f} s"
+        return f"{self.status} {self.message!r}" if self.message else self.status
+
+
+class Client:
+    """Speaks one protocol to whichever server it is pointed at.
+
+    Args:
+        protocol: ``grpc`` or ``http``.
+        server: Gives the server of the moment; it may be replaced between two requests.
+        timeout: Seconds until a request counts as unanswered.
+    """
+
+    def __init__(
+        self,
+        protocol: str,
+        server: Callable[[], ServerProcess],
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> None:
+        self.protocol = protocol
+        self.timeout = timeout
+        self.seconds = 0.0
+        self._server = server
+        self._connected: ServerProcess | None = None
+        self._connection: Any = None
+
+    def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, Array],
+        *,
+        sequence_id: int | str = 0,
+        sequence_start: bool = False,
+        sequence_end: bool = False,
+        expected_outputs: Sequence[str] = (),
+    ) -> Answer:
+        """Sends one request and waits for its answer.
+
+        Returns:
+            The answer; a refusal and silence are answers too.
+
+        Raises:
+            ServerDiedError: The server ended meanwhile.
+            BrokenError: No connection although it runs, or an answer that is none.
+        """
+        server = self._server()
+        words = f"{self.protocol} {model}"
+        if sequence_id != 0:
+            words += f" sequence {_shortened(sequence_id)}"
+        began = time.perf_counter()
+        try:
+            connection, library = self._connect(server)
+            tensors = []
+            for name, array in inputs.items():
+                tensor = library.InferInput(
+                    name, list(array.shape), np_to_triton_dtype(array.dtype)
+                )
+                tensor.set_data_from_numpy(array)
+                tensors.append(tensor)
+            result = connection.infer(
+                model,
+                tensors,
+                sequence_id=sequence_id,
+                sequence_start=sequence_start,
+                sequence_end=sequence_end,
+                **({"client_timeout": self.timeout} if self.protocol == "grpc" else {}),
+            )
+            outputs = {name: result.as_numpy(name) for name in expected_outputs}
+        except (InferenceServerException, OSError, HTTPConnectionClosed) as problem:
+            return self._judged(server, words, problem, time.perf_counter() - began)
+        finally:
+            self.seconds += time.perf_counter() - began
+        missing = [name for name, array in outputs.items() if array is None]
+        if missing:
+            raise BrokenError(f"the answer to {words} has no output {', '.join(missing)}")
+        return Answer(words, OK, outputs=outputs, seconds=time.perf_counter() - began)
+
+    def close(self) -> None:
+        """Closes the connection; a server waits for open ones when it stops."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._connected = None
+
+    def _connect(self, server: ServerProcess) -> tuple[Any, Any]:
+        library = tritonclient.grpc if self.protocol == "grpc" else tritonclient.http
+        if self._connected is not server:
+            self.close()
+            if self.protocol == "grpc":
+                self._connection = library.InferenceServerClient(server.grpc)
+            else:
+                self._connection = library.InferenceServerClient(
+                    server.http, connection_timeout=self.timeout, network_timeout=self.timeout
+                )
+            self._connected = server
+        return self._connection, library
+
+    def _judged(
+        self, server: ServerProcess, words: str, problem: Exception, seconds: float
+    ) -> Answer:
+        status = _status(problem)
+        if status == NO_ANSWER:
+            self.close()  # the connection still waits for that answer
+            return Answer(words, NO_ANSWER, seconds=seconds)
+        if status is None or status == "UNAVAILABLE":
+            # The connection broke, or the server says it is not available: is it still there?
+            if how := server.how_it_ended(_DEATH_TAKES if status is None else 1.0):
+                self.close()
+                raise ServerDiedError(server.name, how, server.log_tail(), words) from None
+            if status is None:
+                self.close()
+                raise BrokenError(f"{words}: no connection, and the server runs: {problem}")
+        message = problem.message() if isinstance(problem, InferenceServerException) else None
+        return Answer(words, status, message=str(message or problem), seconds=seconds)
+
+
+def _status(problem: Exception) -> str | None:
+    """The protocol's status without decoration; None where the connection broke."""
+    if isinstance(problem, TimeoutError):
+        return NO_ANSWER
+    if not isinstance(problem, InferenceServerException):
+        return None
+    status = str(problem.status() or "").removeprefix("StatusCode.")
+    if status == "DEADLINE_EXCEEDED":
+        return NO_ANSWER
+    return status or None
+
+
+def _shortened(sequence_id: int | str) -> str:
+    text = repr(sequence_id)
+    if isinstance(sequence_id, str) and len(text) > 24:
+        return f"{text[:12]}...' ({len(sequence_id.encode())} bytes)"
+    return text

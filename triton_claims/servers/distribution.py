@@ -1,0 +1,216 @@
+"""Fetches packages of the distribution and unpacks them, without root, without installing them.
+
+For Debian and Ubuntu, by apt with a state of its own, so that neither root nor the system's package
+lists are needed. Standard library only: ``scripts/make-venv`` runs this very file before anything
+is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TIMEOUT = 300  # seconds, for one step
+
+# Hooks of the system's apt ("delete what was downloaded", "tell the desktop") fail without root and
+# mean the system's directories; they must be cleared after apt has read its own configuration,
+# which is what -c does.
+_CONFIGURATION = """\
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Post-Invoke;
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::Retries "1";
+Acquire::http::Timeout "15";
+Acquire::https::Timeout "15";
+Dir::Cache "{work}/cache";
+Dir::Log "{work}/log";
+"""
+_OWN_SOURCES = """\
+Dir::Etc::SourceList "{work}/sources.list";
+Dir::Etc::SourceParts "-";
+"""
+_OWN_LISTS = """\
+Dir::State "{work}/state";
+Dir::State::Lists "{work}/state/lists";
+"""
+
+
+class PackageUnavailableError(Exception):
+    """The package can't be fetched here; the text says why, in one line."""
+
+
+@dataclass(frozen=True)
+class OlderRelease:
+    """A release of this distribution whose Python models can run on.
+
+    Attributes:
+        codename: The release's.
+        python: Its Python, such as ``3.11``.
+    """
+
+    codename: str
+    python: str
+
+
+# The newest one first; all of these Pythons have NumPy 1.
+_OLDER = {
+    "debian": (OlderRelease("bookworm", "3.11"),),
+    "ubuntu": (OlderRelease("noble", "3.12"), OlderRelease("jammy", "3.10")),
+}
+
+
+def older_release(pythons: Sequence[str]) -> OlderRelease | None:
+    """The release of this distribution to take one of these Pythons from, if there is one."""
+    releases = _OLDER.get(_os_release().get("ID", ""), ())
+    return next((release for release in releases if release.python in pythons), None)
+
+
+def fetch_packages(packages: Sequence[str], directory: Path, codename: str = "", /) -> None:
+    """Unpacks packages' files.
+
+    Args:
+        packages: Their names, as apt knows them.
+        directory: Where to; it exists. The files lie in it as they would below ``/``.
+        codename: The release of the distribution to take them from; by default the one here.
+
+    Raises:
+        PackageUnavailableError: No apt here, no such package, or no network.
+    """
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise PackageUnavailableError(f"there is no {tool} here")
+    work = directory / ".apt"
+    for part in ("cache/archives/partial", "state/lists/partial", "log"):
+        (work / part).mkdir(parents=True, exist_ok=True)
+    try:
+        _download(packages, work, codename)
+        for file in work.glob("*.deb"):
+            _run(["dpkg-deb", "--extract", str(file), str(directory)], work)
+    finally:
+        shutil.rmtree(str(work), ignore_errors=True)
+
+
+def _download(packages: Sequence[str], work: Path, codename: str) -> None:
+    """Tries the system's package lists, then own ones: images often have none, or old ones."""
+    system = _CONFIGURATION.format(work=work)
+    (work / "system.conf").write_text(system, encoding="utf-8")
+    own = system + _OWN_LISTS.format(work=work)
+    if codename:
+        own += _OWN_SOURCES.format(work=work)
+        source = f"deb {_mirror(work)} {codename} main\n"
+        (work / "sources.list").write_text(source, encoding="utf-8")
+    (work / "own.conf").write_text(own, encoding="utf-8")
+    if not codename and _download_all(packages, work, "system.conf") is None:
+        return
+    _run(["apt-get", "-c", "own.conf", "update"], work)
+    problem = _download_all(packages, work, "own.conf")
+    if problem is not None:
+        raise problem
+
+
+def _download_all(
+    packages: Sequence[str], work: Path, configuration: str
+) -> PackageUnavailableError | None:
+    for package in packages:
+        problems = []
+        for name in _names(package):
+            problem = _attempt(["apt-get", "-c", configuration, "download", name], work)
+            if problem is None:
+                break
+            problems.append(problem)
+        else:
+            return problems[0]
+    return None
+
+
+def _attempt(command: list[str], directory: Path) -> PackageUnavailableError | None:
+    try:
+        _run(command, directory)
+    except PackageUnavailableError as problem:
+        return problem
+    return None
+
+
+def _names(package: str) -> list[str]:
+    """What a package may be called: the build installed here first, and Ubuntu's newer name."""
+    if not re.fullmatch(r"libpython3\.\d+", package):
+        return [package]
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", f"{package}-stdlib"],  # noqa: S607 - from PATH
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    installed = asked.stdout.strip() if asked.returncode == 0 else ""
+    names = [package, f"{package}t64"]
+    return [f"{name}={installed}" for name in names if installed] + names
+
+
+def _mirror(work: Path) -> str:
+    """Where this system gets its packages from."""
+    codename = _os_release().get("VERSION_CODENAME", "")
+    listed = _run(["apt-get", "-c", "system.conf", "update", "--print-uris"], work)
+    # 'https://mirror/debian/dists/trixie/InRelease' mirror_debian_dists_trixie_InRelease 0
+    address = re.search(rf"^'(\S+)/dists/{re.escape(codename)}/InRelease'", listed, re.MULTILINE)
+    if address is None:
+        raise PackageUnavailableError(f"apt has no source for {codename or 'this release'} here")
+    return address.group(1)
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in lines)
+    return {name: value.strip("\"'") for name, _, value in pairs}
+
+
+def _run(command: list[str], directory: Path) -> str:
+    try:
+        run = subprocess.run(
+            command,
+            check=False,
+            cwd=str(directory),
+            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise PackageUnavailableError(f"{command[0]} took more than {_TIMEOUT} s") from None
+    if run.returncode:
+        said = [line for line in run.stdout.splitlines() if line.startswith(("E:", "W:"))]
+        said = said or run.stdout.splitlines() or ["it said nothing"]
+        raise PackageUnavailableError(f"{command[0]}: {said[-1]}")
+    return run.stdout
+
+
+def main() -> int:
+    """``distribution.py PACKAGE DIRECTORY``: the same, for scripts."""
+    try:
+        fetch_packages([sys.argv[1]], Path(sys.argv[2]).absolute())
+    except PackageUnavailableError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - its purpose
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

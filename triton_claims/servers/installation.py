@@ -1,0 +1,244 @@
+"""A tritonserver that can be started, wherever it came from."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triton_claims.errors import Blocked, BrokenError
+from triton_claims.servers import host
+from triton_claims.servers.cache import Progress, build_once, cache_root
+from triton_claims.servers.environments import model_environment
+from triton_claims.servers.interpreters import Interpreter, find_interpreter, stub_python
+from triton_claims.servers.targets import Target, server_root
+from triton_claims.servers.wheels import fetch_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from triton_claims.notes.releases import Release
+
+_STUB = "triton_python_backend_stub"
+_OPTION = re.compile(r"--([a-z][a-z0-9-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What it takes to start a server.
+
+    Attributes:
+        target: The id of the target it stands for.
+        binary: The executable.
+        backends: The folder of its backends, where it is not the server's own default.
+        libraries: Folders for LD_LIBRARY_PATH, in order.
+        path: Folders for PATH, in order; the models' ``python3`` is found there.
+        digest: SHA-256 that identifies the server: of the wheel, or of the binary.
+        release: The release the target names, where it names one.
+        stated_version: The server version written beside the installation, where there is one.
+        model_python: The Python that runs the models, for the record.
+    """
+
+    target: str
+    binary: Path
+    backends: Path | None
+    libraries: tuple[Path, ...]
+    path: tuple[Path, ...]
+    digest: str
+    release: Release | None = None
+    stated_version: str | None = None
+    model_python: str = "none"
+
+    def environment(self, extra: Mapping[str, str], scratch: Path) -> dict[str, str]:
+        """The server's whole environment.
+
+        It is built from a list of what may pass, so that no secret of the caller's reaches the
+        server, its models or its log.
+        """
+        passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        return {
+            **passed,
+            "HOME": str(scratch),
+            "TMPDIR": str(scratch),
+            "LC_ALL": "C.UTF-8",
+            "PATH": os.pathsep.join([*map(str, self.path), *_path_without_own_environment()]),
+            "LD_LIBRARY_PATH": os.pathsep.join(
+                [*map(str, self.libraries), *_folders(os.environ.get("LD_LIBRARY_PATH", ""))]
+            ),
+            **extra,
+        }
+
+
+#: What else of the caller's environment a server may need; images set these for their server.
+_PASSED = (
+    "TZ",
+    "CUDA_VERSION",
+    "TCMALLOC_RELEASE_RATE",
+    "TF_ADJUST_HUE_FUSED",
+    "TRITON_SERVER_GPU_ENABLED",
+    "UCX_MEM_EVENTS",
+)
+
+
+def prepare(target: Target, progress: Progress) -> Installation:
+    """Makes a target ready to be started: fetched, unpacked, with a Python for its models.
+
+    Args:
+        target: The target.
+        progress: Told, line by line, what takes its time.
+
+    Raises:
+        Blocked: It cannot run on this machine, or could not be fetched.
+    """
+    if target.kind == "wheel":
+        return _prepare_wheel(target, progress)
+    return _prepare_install(target, progress)
+
+
+def _prepare_wheel(target: Target, progress: Progress) -> Installation:
+    release = target.release
+    if release is None or release.wheel is None:
+        raise BrokenError(f"{target} names no wheel")
+    if obstacles := host.obstacles():
+        raise Blocked(f"{target} cannot run here: {obstacles[0]}", unblock="use another machine")
+    unpacked = fetch_wheel(release.wheel, progress, called=f"Triton {release.server}")
+    return _from_unpacked_wheel(target, unpacked, release.wheel.sha256, progress)
+
+
+def _prepare_install(target: Target, progress: Progress) -> Installation:
+    folder = Path(target.value)
+    root = server_root(folder)
+    if root is None:
+        raise Blocked(f"{target} holds no tritonserver any more", unblock="install it again")
+    stubs = root / "python_backend_stubs"
+    if stubs.is_dir():
+        progress(f"{target} is an unpacked wheel")
+        digest = file_digest(root / "bin" / "tritonserver")
+        return _from_unpacked_wheel(target, root.parent.parent, digest, progress)
+    binary = root / "bin" / "tritonserver"
+    if not os.access(binary, os.X_OK):
+        raise Blocked(f"{binary} is not executable", unblock=f"chmod +x {binary}")
+    python, python_libraries, name = _python_for_installed_stub(
+        root / "backends" / "python" / _STUB, progress
+    )
+    stated = root / "TRITON_VERSION"
+    return Installation(
+        target=str(target),
+        binary=binary,
+        backends=root / "backends",
+        libraries=(root / "lib", *python_libraries),
+        path=python,
+        digest=file_digest(binary),
+        stated_version=stated.read_text(encoding="utf-8").strip() if stated.is_file() else None,
+        model_python=name,
+    )
+
+
+def _python_for_installed_stub(
+    stub: Path, progress: Progress
+) -> tuple[tuple[Path, ...], tuple[Path, ...], str]:
+    """The models' Python for a server whose stub is linked with one already."""
+    version = stub_python(stub) if stub.is_file() else None
+    if version is None:
+        return (), (), "none: the server has no Python backend"
+    own = shutil.which("python3", path=os.pathsep.join(_path_without_own_environment()))
+    if own and _has_numpy(own, version):
+        # As an image ships it: this very combination is what its users run.
+        return (), (), f"{own} ({version})"
+    interpreter = find_interpreter([version], progress=progress)
+    environment = model_environment(interpreter, progress=progress)
+    return (environment / "bin",), _libpython(interpreter), f"{interpreter.executable} ({version})"
+
+
+def _has_numpy(python: str, version: str) -> bool:
+    probe = "import sys, numpy; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run(
+            [python, "-c", probe], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0 and answer.stdout.strip() == version
+
+
+def _from_unpacked_wheel(
+    target: Target,
+    unpacked: Path,
+    digest: str,
+    progress: Progress,
+) -> Installation:
+    """Lays the chosen Python's stub beside the Python backend.
+
+    That is done in a folder of the cache of its own, one a wheel and Python: the wheel's files
+    are shared by runs with other Pythons, and a folder of the user's is not ours to change.
+    """
+    server = unpacked / "pytriton" / "tritonserver"
+    stubs = {path.parent.name: path for path in server.glob(f"python_backend_stubs/*/{_STUB}")}
+    interpreter = find_interpreter(sorted(stubs), progress=progress)
+
+    def lay_out(folder: Path) -> None:
+        python_backend = folder / "backends" / "python"
+        shutil.copytree(server / "backends" / "python", python_backend)
+        for source, copy in (
+            (stubs[interpreter.version], python_backend / _STUB),
+            (server / "bin" / "tritonserver", folder / "bin" / "tritonserver"),
+        ):
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, copy)
+            copy.chmod(0o755)  # the files of a wheel lack their run bits
+
+    folder = build_once(
+        cache_root() / "layouts" / f"{digest[:16]}-python{interpreter.version}", lay_out
+    )
+    environment = model_environment(interpreter, progress=progress)
+    own_libraries = unpacked / "nvidia_pytriton.libs"
+    return Installation(
+        target=str(target),
+        binary=folder / "bin" / "tritonserver",
+        backends=folder / "backends",
+        libraries=(own_libraries, *_libpython(interpreter)),
+        path=(environment / "bin",),
+        digest=digest,
+        release=target.release,
+        model_python=f"{interpreter.executable} ({interpreter.version})",
+    )
+
+
+def _libpython(interpreter: Interpreter) -> tuple[Path, ...]:
+    return (interpreter.libpython,) if interpreter.libpython else ()
+
+
+def server_digest(target: Target) -> str | None:
+    """SHA-256 that identifies a target's server: of its wheel, or of its binary."""
+    if target.release is not None and target.release.wheel is not None:
+        return target.release.wheel.sha256
+    root = server_root(Path(target.value))
+    return file_digest(root / "bin" / "tritonserver") if root else None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _folders(path: str) -> list[str]:
+    return [folder for folder in path.split(os.pathsep) if folder]
+
+
+def _path_without_own_environment() -> list[str]:
+    """PATH without the suite's own virtual environment: its packages are not the models'."""
+    own = Path(sys.prefix) / "bin"
+    path = _folders(os.environ.get("PATH", os.defpath))
+    if sys.prefix == sys.base_prefix:
+        return path
+    return [folder for folder in path if Path(folder) != own]

@@ -1,0 +1,183 @@
+"""One server for each distinct specification, shared by every check that only reads."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from triton_claims.servers.client import Client
+from triton_claims.servers.guard import Guard
+from triton_claims.servers.models import Model, assemble
+from triton_claims.servers.process import START_TIMEOUT, ServerProcess, start_server
+from triton_claims.servers.scratch import Scratch, new_scratch, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from triton_claims.servers.installation import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpecification:
+    """All that makes two servers different; equal ones can stand in for one another."""
+
+    target: str
+    gpu: str = "cpu"
+    models: tuple[Model, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """A short stable id."""
+        return sha256(repr(self).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFigures:
+    """What the servers cost.
+
+    Attributes:
+        starts: Servers started.
+        specifications: Distinct specifications among them.
+        start_seconds: Time spent waiting for servers to get ready.
+        stop_seconds: Time spent ending them.
+    """
+
+    starts: int = 0
+    specifications: int = 0
+    start_seconds: float = 0.0
+    stop_seconds: float = 0.0
+
+
+class ServerPool:
+    """The servers of this process.
+
+    Args:
+        model_repository: Where the models' sources lie.
+        installation_of: Gives a target's installation, made ready.
+        keep_log: Told the name and the log of every server that is ended.
+        start_timeout: Seconds a server may take to get ready.
+    """
+
+    def __init__(
+        self,
+        model_repository: Path,
+        installation_of: Callable[[str], Installation],
+        keep_log: Callable[[str, str], None] = lambda _name, _log: None,
+        start_timeout: float = START_TIMEOUT,
+    ) -> None:
+        self._model_repository = model_repository
+        self.installation_of = installation_of
+        self._keep_log = keep_log
+        self._start_timeout = start_timeout
+        self._shared: dict[ServerSpecification, ServerProcess] = {}
+        self._all: list[ServerProcess] = []
+        self._specifications: set[ServerSpecification] = set()
+        self._scratch: Scratch | None = None
+        self._guard: Guard | None = None
+        self._numbers: dict[str, int] = {}
+        self._clients: list[Client] = []
+        self.figures = PoolFigures()
+
+    def shared(self, specification: ServerSpecification) -> ServerProcess:
+        """The server of a specification; started where there is none that is well.
+
+        Raises:
+            Blocked: The target cannot be had here.
+            ServerFailedToStartError: It did not get ready.
+        """
+        server = self._shared.get(specification)
+        if server is not None and server.is_alive():
+            return server
+        if server is not None:
+            self.discard(server)
+        server = self.start(specification)
+        self._shared[specification] = server
+        return server
+
+    def start(self, specification: ServerSpecification) -> ServerProcess:
+        """Starts a server that nobody else gets; the caller discards it."""
+        installation = self.installation_of(specification.target)
+        scratch = self._scratch_folder()
+        number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
+        name = f"{specification.key}-{number}"
+        began = time.perf_counter()
+        assemble(specification.models, self._model_repository, scratch.folder / name / "models")
+        try:
+            server = start_server(
+                installation,
+                name=name,
+                scratch=scratch,
+                arguments=specification.arguments,
+                environment=dict(specification.environment),
+                timeout=self._start_timeout,
+            )
+        finally:
+            self._specifications.add(specification)
+            self.figures = replace(
+                self.figures,
+                starts=self.figures.starts + 1,
+                specifications=len(self._specifications),
+                start_seconds=self.figures.start_seconds + time.perf_counter() - began,
+            )
+        self._all.append(server)
+        return server
+
+    def discard(self, server: ServerProcess) -> None:
+        """Ends a server; whoever asks for its specification next gets a new one."""
+        if server not in self._all:
+            return
+        self._all.remove(server)
+        for specification, shared in list(self._shared.items()):
+            if shared is server:
+                del self._shared[specification]
+        began = time.perf_counter()
+        server.kill()
+        # The log is read after the end: what a dying server says comes last.
+        self._keep_log(server.name, server.log())
+        server.discard()
+        self.figures = replace(
+            self.figures,
+            stop_seconds=self.figures.stop_seconds + time.perf_counter() - began,
+        )
+
+    def release(self, specification: ServerSpecification) -> None:
+        """Ends the shared server of a specification that nobody needs any more."""
+        server = self._shared.get(specification)
+        if server is not None:
+            self.discard(server)
+
+    def client(self, protocol: str, server: Callable[[], ServerProcess]) -> Client:
+        """A client whose time counts as the servers' work, closed when the pool is."""
+        client = Client(protocol, server)
+        self._clients.append(client)
+        return client
+
+    @property
+    def work_seconds(self) -> float:
+        """Time spent waiting for answers."""
+        return sum(client.seconds for client in self._clients)
+
+    def close(self) -> None:
+        """Ends all servers and removes everything temporary."""
+        for client in self._clients:
+            client.close()
+        for server in list(self._all):
+            self.discard(server)
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
+
+    def _scratch_folder(self) -> Scratch:
+        if self._scratch is None:
+            sweep()  # what earlier runs left when they were killed
+            self._scratch = new_scratch()
+            self._guard = Guard()
+        return self._scratch

@@ -1,0 +1,154 @@
+"""The run's own place on this machine, and how what a killed run left there is found again.
+
+Every process that is started on behalf of a run carries the run's id in its environment, every
+shared-memory file in its name, every temporary folder lies below one folder a run. So a later
+run, or the guard, can clear up after a run that was killed without having been told what it did.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+RUN_VARIABLE = "TRITON_CLAIMS_RUN"
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
+_OWNER = "owner.json"
+_MAKING_TAKES_AT_MOST = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process a scratch folder belongs to; a pid alone may have been given out again."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        """The running process."""
+        return cls(os.getpid(), psutil.Process().create_time())
+
+    def is_alive(self) -> bool:
+        """Whether that very process still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+        return alive and abs(process.create_time() - self.created) < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A run's folder for everything temporary."""
+
+    run: str
+    folder: Path
+
+    @property
+    def shared_memory_prefix(self) -> str:
+        """How the names of the run's shared-memory files begin."""
+        return f"triton_claims_{self.run}_"
+
+    def remove(self) -> None:
+        """Removes all the run has left: processes, shared memory, folder."""
+        _clear(self.run, self.folder)
+
+
+def base_folder() -> Path:
+    """The folder of all runs of this user."""
+    return Path(tempfile.gettempdir()) / f"triton-claims-{os.getuid()}"
+
+
+def new_scratch() -> Scratch:
+    """Makes the folder of a new run, owned by this process."""
+    run = secrets.token_hex(4)
+    base = base_folder()
+    staging = base / f".{run}"
+    while True:
+        try:
+            base.mkdir(mode=0o700, exist_ok=True)
+            staging.mkdir(mode=0o700)
+            break
+        except FileNotFoundError:  # another run removed the empty base in between
+            continue
+    # The owner is written before the folder gets its name: a sweep never sees one without.
+    (staging / _OWNER).write_text(json.dumps(asdict(Owner.this_process())), encoding="utf-8")
+    folder = staging.rename(base / run)
+    return Scratch(run, folder)
+
+
+def sweep() -> list[str]:
+    """Clears up after runs whose process is gone.
+
+    Returns:
+        The ids of the runs cleared up.
+    """
+    swept = []
+    try:
+        folders = sorted(base_folder().iterdir())
+    except OSError:
+        return []
+    for folder in folders:
+        if not _is_abandoned(folder):
+            continue
+        _clear(folder.name.lstrip("."), folder)
+        swept.append(folder.name)
+    return swept
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        owner = Owner(**json.loads((folder / _OWNER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        # A run is just making or removing it, which takes it milliseconds; or it was killed then.
+        try:
+            return time.time() - folder.stat().st_mtime > _MAKING_TAKES_AT_MOST
+        except OSError:
+            return False
+    return not owner.is_alive()
+
+
+def processes_of(run: str) -> list[psutil.Process]:
+    """Every process that was started for a run, however deep below it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_VARIABLE) == run and process.pid != os.getpid():
+                found.append(process)
+        except (psutil.Error, OSError):  # somebody else's, or gone meanwhile
+            continue
+    return found
+
+
+def _clear(run: str, folder: Path) -> None:
+    for _ in range(3):  # a process may start another one while it is being killed
+        processes = processes_of(run)
+        if not processes:
+            break
+        for process in processes:
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        psutil.wait_procs(processes, timeout=5)
+    remove_shared_memory(f"triton_claims_{run}_")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.parent.rmdir()
+    except OSError:  # other runs are there
+        return
+
+
+def remove_shared_memory(prefix: str) -> None:
+    """Removes the shared-memory files whose names begin so."""
+    for path in _SHARED_MEMORY.glob(f"{prefix}*"):
+        path.unlink(missing_ok=True)

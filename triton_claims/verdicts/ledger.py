@@ -1,0 +1,167 @@
+"""The run's record: JSON Lines with a header, cells, claims without a check, and a footer.
+
+It is written as the run goes and flushed line by line: a run that is killed leaves what it knew,
+and no footer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from triton_claims.errors import InputError
+from triton_claims.secrets import redact_record
+from triton_claims.verdicts.cell import Cell, Unchecked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCHEMA_PATH = Path(__file__).resolve().parents[2] / "reports" / "ledger.schema.json"
+
+
+class LedgerWriter:
+    """Writes one run's ledger.
+
+    The file gets its name at once, in place of an earlier run's. Two runs that write to the same
+    name at the same time do not mix: each goes on writing its own file, and the name is the later
+    one's.
+
+    Args:
+        path: Where the ledger is to be found.
+        run: The run's id.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own = path.with_name(f".{path.name}-{run}")
+        self._file = own.open("w", encoding="utf-8")
+        own.replace(path)
+
+    def header(self, record: Mapping[str, Any]) -> None:
+        """Writes the first line."""
+        self._write({"type": "header", **record})
+
+    def cell(self, cell: Cell) -> None:
+        """Writes a cell."""
+        self._write({"type": "cell", **cell.to_record()})
+
+    def unchecked(self, claim: Unchecked) -> None:
+        """Writes a claim without a check."""
+        self._write({"type": "unchecked", **asdict(claim)})
+
+    def footer(self, record: Mapping[str, Any]) -> None:
+        """Writes the last line."""
+        self._write({"type": "footer", **record})
+
+    def close(self) -> None:
+        """Closes the file; without a footer it tells of a run that was cut off."""
+        self._file.close()
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        # One write a line: what a killed run leaves ends with a whole line, or a torn last one.
+        line = json.dumps(redact_record(record), ensure_ascii=False, sort_keys=False)
+        self._file.write(line + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A ledger that was read back.
+
+    Attributes:
+        header: Its header's fields.
+        cells: Its cells.
+        unchecked: The claims of the release without a check.
+        footer: Its footer's fields; None where the run was cut off.
+        torn: Whether its last line is incomplete.
+    """
+
+    header: Mapping[str, Any]
+    cells: tuple[Cell, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
+    footer: Mapping[str, Any] | None = None
+    torn: bool = field(default=False)
+
+    @property
+    def truncation(self) -> str | None:
+        """Why the ledger does not tell of a whole run; None where it does."""
+        if self.footer is None:
+            return "truncated: it has no footer, the run was killed" + (
+                " in the middle of a line" if self.torn else ""
+            )
+        if not self.footer.get("complete"):
+            return f"truncated: {self.footer.get('interrupted') or 'the run ended early'}"
+        return None
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Reads a ledger back, a truncated one too.
+
+    Raises:
+        InputError: It is no ledger: with the line and what is wrong there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"cannot be read as a ledger: {problem}", where=str(path)) from None
+    lines = text.split("\n")
+    # After a whole last line there is one empty piece; anything else is a torn line.
+    torn = lines.pop() != ""
+    header: Mapping[str, Any] | None = None
+    footer: Mapping[str, Any] | None = None
+    cells: list[Cell] = []
+    unchecked: list[Unchecked] = []
+    for number, line in enumerate(lines, start=1):
+        where = f"{path}:{number}"
+        record = _record(line, where)
+        kind = record.pop("type")
+        if (kind == "header") != (header is None):
+            raise InputError("a ledger has one header, in its first line", where=where)
+        if footer is not None:
+            raise InputError("nothing may follow the footer", where=where)
+        if kind == "header":
+            header = record
+        elif kind == "cell":
+            cells.append(Cell.from_record(record))
+        elif kind == "unchecked":
+            unchecked.append(Unchecked(**{**record, "needs": tuple(record["needs"])}))
+        else:
+            footer = record
+    if header is None:
+        raise InputError("it has no header: this is no ledger", where=f"{path}:1")
+    _refuse_twins(cells, path)
+    return Ledger(header, tuple(cells), tuple(unchecked), footer, torn)
+
+
+def _record(line: str, where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InputError(f"expected a JSON object, found {line[:40]!r}", where=where) from None
+    error = best_match(_validator().iter_errors(record))
+    if error is not None:
+        place = ".".join(map(str, error.absolute_path)) or "the record"
+        raise InputError(f"{place}: {error.message[:200]}", where=where)
+    return dict(record)
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+
+
+def _refuse_twins(cells: Sequence[Cell], path: Path) -> None:
+    seen: set[tuple[str, str, str, str]] = set()
+    for number, cell in enumerate(cells, start=1):
+        if cell.key in seen:
+            raise InputError(f"cell {number} stands in it twice: {cell.key}", where=str(path))
+        seen.add(cell.key)
