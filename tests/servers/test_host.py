@@ -62,7 +62,6 @@ def test_servers_elsewhere_need_no_particular_machine():
         (["--target", "install:/opt/tritonserver"], False),
         (["--target=install:/opt/wheel"], False),
         (["--target=install:/opt/tritonserver", "--target", "wheel:24.10"], True),
-        (["--target"], True),
     ],
 )
 def test_the_targets_say_whether_embedded_servers_are_wanted(arguments, embedded):

@@ -32,6 +32,7 @@ _CONFIGURATION = """\
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::Retries "1";
+APT::Update::Error-Mode "any";
 Acquire::http::Timeout "15";
 Acquire::https::Timeout "15";
 Dir::Cache "{work}/cache";
@@ -114,10 +115,11 @@ def _download(packages: Sequence[str], work: Path, codename: str) -> None:
     (work / "own.conf").write_text(own, encoding="utf-8")
     if not codename and _download_all(packages, work, "system.conf") is None:
         return
-    _run(["apt-get", "-c", "own.conf", "update"], work)
-    problem = _download_all(packages, work, "own.conf")
-    if problem is not None:
-        raise problem
+    # Lists that could be had are used even if others could not: only one of them may be needed.
+    no_lists = _attempt(["apt-get", "-c", "own.conf", "update"], work)
+    no_package = _download_all(packages, work, "own.conf")
+    if no_package is not None:
+        raise no_lists or no_package
 
 
 def _download_all(
@@ -196,9 +198,9 @@ def _run(command: list[str], directory: Path) -> str:
     except subprocess.TimeoutExpired:
         raise PackageUnavailableError(f"{command[0]} took more than {_TIMEOUT} s") from None
     if run.returncode:
-        said = [line for line in run.stdout.splitlines() if line.startswith(("E:", "W:"))]
-        said = said or run.stdout.splitlines() or ["it said nothing"]
-        raise PackageUnavailableError(f"{command[0]}: {said[-1]}")
+        said = run.stdout.splitlines()
+        errors = [line for line in said if line.startswith("E:")] or said[-1:]
+        raise PackageUnavailableError(f"{command[0]}: {(errors or ['it said nothing'])[0]}")
     return run.stdout
 
 

@@ -103,17 +103,10 @@ def obstacles(
 
 def wants_embedded(arguments: Sequence[str]) -> bool:
     """Whether pytest's arguments ask for a server out of a wheel: the default is one."""
-    targets = [
-        value
-        for argument, following in zip(arguments, [*arguments[1:], ""])  # noqa: B905 - needs 3.10
-        for value in (
-            [following]
-            if argument == "--target"
-            else [argument[len("--target=") :]]
-            if argument.startswith("--target=")
-            else []
-        )
-    ]
+    option = "--target"
+    targets = [text[len(option) + 1 :] for text in arguments if text.startswith(option + "=")]
+    pairs = zip(arguments, arguments[1:])  # noqa: B905, RUF007 - Python 3.8 has neither
+    targets += [value for name, value in pairs if name == option]
     return not targets or any(target.startswith("wheel") for target in targets)
 
 

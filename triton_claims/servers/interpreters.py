@@ -148,7 +148,7 @@ def _needed_libraries(elf: bytes) -> list[bytes]:
             if kind == _PT_DYNAMIC
             for offset in range(start, start + length, 16)
         ]
-    except struct.error:
+    except (struct.error, OverflowError):  # truncated, or no ELF file after all
         return []
     tables = [value for tag, value in entries if tag == _DT_STRTAB]
     strings = [

@@ -32,6 +32,9 @@ _UNREACHABLE = re.compile(
     r"connection broken by|NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError"
     r"|Network is unreachable|Could not fetch URL",
 )
+_WHY_UNREACHABLE = re.compile(
+    r"\[Errno -?\d+\] [\w ]+|CERTIFICATE_VERIFY_FAILED|timed out|40[137] [A-Z][\w ]+"
+)
 _NO_SUCH_FILE = re.compile(r"No matching distribution found")
 _WRONG_HASH = re.compile(r"DO NOT MATCH THE HASHES")
 WRONG_HASH = "what was fetched has another SHA-256 than the one pinned"
@@ -121,7 +124,8 @@ def _failure(said: Sequence[str], returncode: int) -> PipFailure:
     if _WRONG_HASH.search(everything):
         return PipFailure(WRONG_HASH, absent=False)
     if unreachable := _UNREACHABLE.search(everything):
-        reason = f"the package index can't be reached ({_error_line(said) or unreachable[0]})"
+        why = _WHY_UNREACHABLE.search(everything) or unreachable
+        reason = f"the package index can't be reached ({why[0]})"
     else:
         reason = _error_line(said) or f"pip ended with exit code {returncode} and said nothing"
     return PipFailure(redact(reason), absent=bool(_NO_SUCH_FILE.search(everything)))

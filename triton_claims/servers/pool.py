@@ -127,23 +127,28 @@ class ServerPool:
         self._all.append(server)
         return server
 
-    def discard(self, server: ServerProcess) -> None:
-        """Ends a server; whoever asks for its specification next gets a new one."""
+    def discard(self, server: ServerProcess) -> str:
+        """Ends a server; whoever asks for its specification next gets a new one.
+
+        Returns:
+            Its whole log.
+        """
         if server not in self._all:
-            return
+            return ""
         self._all.remove(server)
         for specification, shared in list(self._shared.items()):
             if shared is server:
                 del self._shared[specification]
         began = time.perf_counter()
         server.kill()
-        # The log is read after the end: what a dying server says comes last.
-        self._keep_log(server.name, server.log())
+        log = server.log()  # after the end: what a dying server says comes last
+        self._keep_log(server.name, log)
         server.discard()
         self.figures = replace(
             self.figures,
             stop_seconds=self.figures.stop_seconds + time.perf_counter() - began,
         )
+        return log
 
     def release(self, specification: ServerSpecification) -> None:
         """Ends the shared server of a specification that nobody needs any more."""

@@ -21,7 +21,12 @@ import psutil
 
 from triton_claims.errors import BrokenError
 from triton_claims.secrets import redact
-from triton_claims.servers.scratch import RUN_VARIABLE, Scratch, remove_shared_memory
+from triton_claims.servers.scratch import (
+    RUN_VARIABLE,
+    Scratch,
+    remove_shared_memory,
+    wait_until_ended,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,7 +218,7 @@ class ServerProcess:
             with suppress(psutil.Error):
                 helper.kill()
         status = self._process.wait()
-        psutil.wait_procs([helper for helper in family if _runs(helper)], timeout=10)
+        wait_until_ended(family, timeout=10)
         return status
 
     def _remove_traces(self) -> None:

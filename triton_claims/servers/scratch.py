@@ -10,13 +10,18 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import select
 import shutil
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RUN_VARIABLE = "TRITON_CLAIMS_RUN"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
@@ -129,6 +134,28 @@ def processes_of(run: str) -> list[psutil.Process]:
     return found
 
 
+def wait_until_ended(processes: Iterable[psutil.Process], timeout: float) -> None:
+    """Waits until processes run no more.
+
+    A killed process that is not our child stays a zombie until whoever adopted it looks, which
+    may take a second; a zombie does no harm, and is not waited for.
+
+    Args:
+        processes: The processes; other people's and vanished ones are no matter.
+        timeout: Seconds to wait for all of them.
+    """
+    deadline = time.monotonic() + timeout
+    for process in processes:
+        try:
+            handle = os.pidfd_open(process.pid)
+        except OSError:  # it is gone
+            continue
+        try:
+            select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+        finally:
+            os.close(handle)
+
+
 def _clear(run: str, folder: Path) -> None:
     for _ in range(3):  # a process may start another one while it is being killed
         processes = processes_of(run)
@@ -139,7 +166,7 @@ def _clear(run: str, folder: Path) -> None:
                 process.kill()
             except psutil.Error:
                 continue
-        psutil.wait_procs(processes, timeout=5)
+        wait_until_ended(processes, timeout=5)
     remove_shared_memory(f"triton_claims_{run}_")
     shutil.rmtree(folder, ignore_errors=True)
     try:
