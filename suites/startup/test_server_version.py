@@ -14,7 +14,9 @@ from triton_claims.notes.versions import ServerVersion
 
 @pytest.mark.claim("server-version")
 def test_server_tells_the_version_of_its_release(server, releases, stated_versions, evidence):
-    """Target, GET /v2, gRPC metadata and start-up log agree with the release's data."""
+    """The server gives the version of its release in GET /v2, in the gRPC server metadata and in
+    its start-up log.
+    """
     with evidence.step("ask the server in three ways"):
         told = {
             "GET /v2": json.loads(server.process.get("/v2")[1]).get("version"),

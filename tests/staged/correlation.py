@@ -44,14 +44,10 @@ class Sequences:
     Attributes:
         strategy: "direct" or "oldest".
         control: Name and datatype of the tensor that gets the correlation id.
-        start: Whether a tensor gets the start flag.
-        end: Whether a tensor gets the end flag.
     """
 
     strategy: str
     control: tuple[str, str] | None
-    start: bool
-    end: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,13 @@ class Sent:
         return BYTES if isinstance(self.correlation, str) else "UINT64"
 
     @property
+    def place(self) -> str | None:
+        """Where in a sequence of several requests it stands; None where it is the only one."""
+        if self.start and self.end:
+            return None
+        return "start" if self.start else "end" if self.end else "middle"
+
+    @property
     def log_prefix(self) -> str:
         """How Triton starts a message about one request."""
         return f"[request id: {self.request_id or '<id_unknown>'}] "
@@ -78,10 +81,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the model sees."""
+    """What the model sees: the id it asks for, and the elements of its control tensor."""
 
     correlation: str | int
-    control: str | int | None
+    control: tuple[str | int, ...] | None
 
 
 def kind(datatype: str) -> str:
@@ -89,18 +92,14 @@ def kind(datatype: str) -> str:
     return "string" if datatype == BYTES else "integer"
 
 
-def build_report(
-    received: Received, sequences: Sequences | None, *, start: bool, end: bool
-) -> dict[str, Any]:
+def build_report(received: Received, sequences: Sequences | None) -> dict[str, Any]:
     """What the correlation-id model reports about one request."""
     control = sequences.control if sequences else None
     return {
         "request": {"type": type(received.correlation).__name__, "value": received.correlation},
-        "control": None
-        if control is None
-        else {"datatype": control[1], "values": [received.control]},
-        "start": start if sequences and sequences.start else None,
-        "end": end if sequences and sequences.end else None,
+        "control": {"datatype": control[1], "values": list(received.control)}
+        if control and received.control is not None
+        else None,
     }
 
 
@@ -129,7 +128,7 @@ def receive(sent: Sent, sequences: Sequences | None, knobs: Knobs) -> Received:
 def _fixed(sent: Sent, sequences: Sequences | None, knobs: Knobs) -> Received:
     control = sequences.control if sequences else None
     if control is None:
-        return Received(_as_asked_for(sent.correlation, knobs), None)
+        return Received(_as_asked_for(sent, knobs), None)
     name, wanted = control
     if kind(sent.datatype) != kind(wanted):
         if wanted not in knobs.accepts_datatypes:
@@ -150,9 +149,7 @@ def _fixed(sent: Sent, sequences: Sequences | None, knobs: Knobs) -> Received:
         if knobs.refuses_numbers:
             raise Refusal(400, f"{sent.log_prefix}correlation ID must be a string")
         tensor = _raw(sent.correlation, wanted)
-    if knobs.wrong_control:
-        tensor = _changed(tensor)
-    return Received(_as_asked_for(sent.correlation, knobs), tensor)
+    return Received(_as_asked_for(sent, knobs), _as_controlled(tensor, sent, knobs))
 
 
 def _mismatch(sent: Sent, name: str, wanted: str, knobs: Knobs) -> str:
@@ -165,15 +162,41 @@ def _mismatch(sent: Sent, name: str, wanted: str, knobs: Knobs) -> str:
     )
 
 
-def _as_asked_for(correlation: str | int, knobs: Knobs) -> str | int:
-    if not isinstance(correlation, str) or not correlation or knobs.wrong_value is None:
-        return correlation
-    if knobs.wrong_lengths and len(correlation.encode()) not in knobs.wrong_lengths:
-        return correlation
-    return correlation[:-1] if knobs.wrong_value == "truncated" else str(_changed(correlation))
+def _as_asked_for(sent: Sent, knobs: Knobs) -> str | int:
+    text = sent.correlation
+    if not isinstance(text, str) or not text or not _goes_wrong(sent, knobs):
+        return text
+    if knobs.wrong_value == "truncated":
+        return text[:-1]
+    if knobs.wrong_value == "changed":
+        return _changed(text)
+    if knobs.wrong_value == "mojibake":
+        return text.encode().decode("latin-1")
+    return 0 if knobs.wrong_value == "number" else text
 
 
-def _changed(value: str | int) -> str | int:
+def _as_controlled(tensor: str | int, sent: Sent, knobs: Knobs) -> tuple[str | int, ...] | None:
+    if not _goes_wrong(sent, knobs):
+        return (tensor,)
+    if knobs.wrong_control == "missing":
+        return None
+    if knobs.wrong_control == "twice":
+        return (tensor, tensor)
+    return (_changed(tensor) if knobs.wrong_control == "changed" else tensor,)
+
+
+def _goes_wrong(sent: Sent, knobs: Knobs) -> bool:
+    """Whether ``wrong_value`` and ``wrong_control`` mean this request."""
+    if knobs.wrong_at not in (None, sent.place):
+        return False
+    if not knobs.wrong_lengths:
+        return True
+    return isinstance(sent.correlation, str) and len(sent.correlation.encode()) in (
+        knobs.wrong_lengths
+    )
+
+
+def _changed(value: Any) -> Any:
     """Another value of the same type and, for a string, of the same number of bytes."""
     if isinstance(value, str):
         return value[:-1] + chr(ord(value[-1]) ^ 1) if value else "?"
@@ -208,7 +231,7 @@ def _broken(sent: Sent, sequences: Sequences | None) -> Received:
     if wanted != BYTES:
         if size == LONGEST:
             raise Abort
-        return Received(sent.correlation, _raw(sent.correlation, wanted))
+        return Received(sent.correlation, (_raw(sent.correlation, wanted),))
     if size is None or size < LONGEST - 3:
         raise Refusal(
             400,
@@ -216,7 +239,7 @@ def _broken(sent: Sent, sequences: Sequences | None) -> Received:
         )
     if size < LONGEST:
         raise Refusal(500, dead_stub(sent.model))
-    return Received(sent.correlation, sent.correlation)
+    return Received(sent.correlation, (sent.correlation,))
 
 
 def dead_stub(model: str) -> str:
@@ -238,14 +261,14 @@ def _old(sent: Sent, sequences: Sequences | None) -> Received:
             "error: unpack_from requires a buffer of at least 136 bytes for unpacking 4 bytes at "
             "offset 132 (actual buffer size is 132)",
         )
-    return Received(sent.correlation, _raw(sent.correlation, control[1]))
+    return Received(sent.correlation, (_raw(sent.correlation, control[1]),))
 
 
 def _hang(sent: Sent, sequences: Sequences | None) -> Received:
-    """Servers 2.47 and 2.48 for string controls, and the same for every other mismatch."""
+    """Servers 2.47 and 2.48, as measured."""
     control = sequences.control if sequences else None
     if control is None:
         return Received(sent.correlation, None)
-    if isinstance(sent.correlation, str) or control[1] == BYTES:
+    if control[1] == BYTES:
         raise NoAnswer
-    return Received(sent.correlation, _raw(sent.correlation, control[1]))
+    return Received(sent.correlation, (_raw(sent.correlation, control[1]),))

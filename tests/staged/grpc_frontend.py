@@ -141,7 +141,7 @@ class _Frontend:
                 response = self._infer(request, context)
                 response.parameters["triton_final_response"].bool_param = True
                 yield service.ModelStreamInferResponse(infer_response=response)
-            except Refusal as refusal:  # noqa: PERF203 - each request has an answer of its own
+            except Refusal as refusal:
                 # A stream's errors are answers: the stream goes on.
                 yield service.ModelStreamInferResponse(
                     error_message=refusal.message,

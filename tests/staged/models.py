@@ -52,18 +52,13 @@ class Model:
         batching = self.config.sequence_batching
         kinds = model_config.ModelSequenceBatching.Control
         control: tuple[str, str] | None = None
-        flags = set()
         for tensor in batching.control_input:
             for wanted in tensor.control:
                 if wanted.kind == kinds.CONTROL_SEQUENCE_CORRID:
                     control = (tensor.name, _datatype(wanted.data_type))
-                else:
-                    flags.add(wanted.kind)
         return Sequences(
             strategy=batching.WhichOneof("strategy_choice") or "direct",
             control=control,
-            start=kinds.CONTROL_SEQUENCE_START in flags,
-            end=kinds.CONTROL_SEQUENCE_END in flags,
         )
 
     def config_json(self) -> dict[str, Any]:

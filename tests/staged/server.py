@@ -85,11 +85,14 @@ def _obey_signals(knobs: Knobs, stopping: threading.Event) -> None:
 
 
 def _leave_behind(options: Options) -> None:
-    subprocess.Popen(["/bin/sleep", _CHILD_LIFE])
+    child = subprocess.Popen(["/bin/sleep", _CHILD_LIFE])
+    _log("I", "stub_launcher.cc:388", f"left the process {child.pid}")
     prefix = options.shared_memory_prefix()
     if prefix:
         # Where the stubs of the Python backend keep theirs.
-        Path("/dev/shm", f"{prefix}stale").write_bytes(b"\0" * 1024)  # noqa: S108
+        stale = Path("/dev/shm", f"{prefix}stale")  # noqa: S108
+        stale.write_bytes(b"\0" * 1024)
+        _log("I", "stub_launcher.cc:388", f"left the file {stale}")
 
 
 class _PortInUseError(Exception):

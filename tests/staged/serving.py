@@ -152,6 +152,8 @@ class Serving:
                 return self._run(model, request)
             except Refusal as refusal:
                 self._refused |= refusal.mismatch
+                if refusal.mismatch and self.knobs.useless_after_refusal:
+                    self._dead_stubs.add(model.name)
                 raise
             except Abort:
                 die(signal.SIGABRT)
@@ -229,7 +231,7 @@ def _outputs(model: Model, request: Request, received: Received) -> list[Content
         if request.outputs and tensor.name not in request.outputs:
             continue
         if tensor.name == "REPORT":
-            raw, shape = _report(model, request.sent, received, tensor.datatype)
+            raw, shape = _report(model, received, tensor.datatype)
         else:
             echoed = request.inputs[min(number, len(request.inputs) - 1)]
             raw, shape = echoed.raw, echoed.shape
@@ -237,11 +239,8 @@ def _outputs(model: Model, request: Request, received: Received) -> list[Content
     return outputs
 
 
-def _report(
-    model: Model, sent: Sent, received: Received, datatype: str
-) -> tuple[bytes, tuple[int, ...]]:
-    report = build_report(received, model.sequences, start=sent.start, end=sent.end)
-    text = json.dumps(report).encode()
+def _report(model: Model, received: Received, datatype: str) -> tuple[bytes, tuple[int, ...]]:
+    text = json.dumps(build_report(received, model.sequences)).encode()
     return (pack(datatype, [text]), (1,)) if datatype == "BYTES" else (text, (len(text),))
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 CORRELATIONS = ("fixed", "broken-2.51", "old-2.44", "hang")
-WRONG_VALUES = ("truncated", "changed")
+WRONG_VALUES = ("truncated", "changed", "mojibake", "number")
+WRONG_CONTROLS = ("changed", "twice", "missing")
+PLACES = ("start", "middle", "end")
 DEATHS = (
     "start",
     "after-ready",
@@ -56,10 +58,15 @@ class Knobs:
             ids it plays.
         only_strategy: "direct" or "oldest": the fix is there for that sequence strategy only.
         only_protocol: "http" or "grpc": the fix is there for that protocol only.
-        wrong_value: "truncated" or "changed": what happens to a string before the model asks for
-            it; the control tensor stays right.
-        wrong_lengths: The lengths ``wrong_value`` applies to; empty means every length.
-        wrong_control: The control tensor is wrong, though the id the model asks for is right.
+        wrong_value: "truncated", "changed", "mojibake" (UTF-8 read as Latin-1: ASCII survives) or
+            "number" (0, whatever was sent): what happens to a string before the model asks for it;
+            the control tensor stays right.
+        wrong_control: "changed", "twice" (two elements instead of one) or "missing" (no tensor at
+            all): what happens to the control tensor, though the id the model asks for is right.
+        wrong_lengths: The lengths of strings that ``wrong_value`` and ``wrong_control`` apply to;
+            empty means every length, and for ``wrong_control`` numbers too.
+        wrong_at: "start", "middle" or "end": the only request of a sequence that they apply to. A
+            request that is start and end at once is none of these.
         refuses_lengths: Lengths of strings that a string control refuses.
         refuses_utf8: A string control refuses whatever is not ASCII.
         refuses_numbers: An integer control refuses numbers.
@@ -70,6 +77,8 @@ class Knobs:
         message_without_expected_datatype: The refusal does not name the datatype of the control.
         wrong_status: A mismatch is refused as the server's own failure (HTTP 500, gRPC INTERNAL).
         unhealthy_after_refusal: Once it has refused a mismatch, it says that it is not ready.
+        useless_after_refusal: Once a model has refused a mismatch, it infers no more; the server
+            says that all is well.
         dies_on: "start" (before it listens), "after-ready" (having said once that it is ready),
             "any-infer", "stop" (when told to stop), or "SENT-to-CONTROL" with SENT "string" or
             "integer" and CONTROL "string", "integer" or "none".
@@ -81,7 +90,7 @@ class Knobs:
         ignores_sigterm: SIGTERM does not stop it.
         leaves_child: It starts a child that outlives it (``sleep``, for five minutes at most), and
             leaves the shared-memory file PREFIXstale, PREFIX as in
-            ``--backend-config=python,shm-region-prefix-name=PREFIX``.
+            ``--backend-config=python,shm-region-prefix-name=PREFIX``. It logs both.
         port_in_use_once: Its first start fails with a port in use; later ones do not.
     """
 
@@ -94,8 +103,9 @@ class Knobs:
     only_strategy: str | None = None
     only_protocol: str | None = None
     wrong_value: str | None = None
+    wrong_control: str | None = None
     wrong_lengths: tuple[int, ...] = ()
-    wrong_control: bool = False
+    wrong_at: str | None = None
     refuses_lengths: tuple[int, ...] = ()
     refuses_utf8: bool = False
     refuses_numbers: bool = False
@@ -105,6 +115,7 @@ class Knobs:
     message_without_expected_datatype: bool = False
     wrong_status: bool = False
     unhealthy_after_refusal: bool = False
+    useless_after_refusal: bool = False
     dies_on: str | None = None
     exit_code: int = 1
     signal: int | None = None
@@ -122,6 +133,8 @@ class Knobs:
             ("only_strategy", (None, "direct", "oldest")),
             ("only_protocol", (None, "http", "grpc")),
             ("wrong_value", (None, *WRONG_VALUES)),
+            ("wrong_control", (None, *WRONG_CONTROLS)),
+            ("wrong_at", (None, *PLACES)),
             ("dies_on", (None, *DEATHS)),
         ):
             if getattr(self, name) not in known:

@@ -18,8 +18,9 @@ import pytest
 import requests
 import tritonclient.grpc
 import tritonclient.http
-from staged.staging import Knobs, stage
 from tritonclient.utils import InferenceServerException
+
+from staged.staging import Knobs, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ _MODELS = {
     "flags": f"sequence_batching {{ control_input [{_FLAGS}] }}",
     "plain": "",
 }
+_WITHOUT_CONTROL = ("flags", "plain")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +146,9 @@ class Server:
             return f"refused {answer[0].removeprefix('StatusCode.')}"
         if answer["request"]["value"] != correlation:
             return "wrong value"
-        if answer["control"] and answer["control"]["values"] != [correlation]:
+        if answer["control"] is None:
+            return "right" if model in _WITHOUT_CONTROL else "no control"
+        if answer["control"]["values"] != [correlation]:
             return "wrong control"
         return "right"
 
@@ -228,8 +232,6 @@ def test_with_the_fix_strings_reach_a_string_control(staged, protocol, text, mod
     assert report == {
         "request": {"type": "str", "value": text},
         "control": {"datatype": "BYTES", "values": [text]},
-        "start": None,
-        "end": None,
     }
 
 
@@ -282,7 +284,6 @@ def test_without_a_control_every_id_is_taken(staged, protocol, correlation, mode
     report = staged().infer(protocol, model, correlation)
     assert report["request"]["value"] == correlation
     assert report["control"] is None
-    assert report["start"] is (True if model == "flags" else None)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -290,8 +291,7 @@ def test_sequences_have_a_start_and_an_end(staged, protocol):
     server, own = staged(), f"sequence-{protocol}"
     first = server.infer(protocol, "flags", own, sequence_end=False)
     second = server.infer(protocol, "flags", own, sequence_start=False)
-    assert (first["start"], first["end"]) == (True, False)
-    assert (second["start"], second["end"]) == (False, True)
+    assert first == second == {"request": {"type": "str", "value": own}, "control": None}
     _, message = server.infer(protocol, "flags", own, sequence_start=False)
     assert "must specify the START flag" in message
     _, message = server.infer(protocol, "flags", 0)
@@ -425,14 +425,13 @@ def test_without_the_fix_as_on_2_44(staged, protocol):
     assert server.outcome(protocol, "uint64", 42) == "right"
 
 
-@pytest.mark.parametrize(
-    ("model", "correlation"), [("string", "a"), ("string", 1), ("uint64", "a")]
-)
-def test_it_can_never_answer(staged, model, correlation):
+@pytest.mark.parametrize("correlation", ["a", 1])
+def test_it_can_never_answer(staged, correlation):
     server = staged(correlation="hang")
-    status, _ = server.infer("grpc", model, correlation, client_timeout=NO_ANSWER)
+    status, _ = server.infer("grpc", "string", correlation, client_timeout=NO_ANSWER)
     assert status == "StatusCode.DEADLINE_EXCEEDED"
     assert server.outcome("http", "uint64", 42) == "right"
+    assert server.outcome("http", "uint64", "a") == "wrong control"
 
 
 def test_what_is_never_answered_delays_the_stop(start):
@@ -451,8 +450,18 @@ def test_what_is_never_answered_delays_the_stop(start):
         ({"wrong_value": "changed", "wrong_lengths": (4,)}, "string", "ab" + LETTER, "wrong value"),
         ({"wrong_value": "changed", "wrong_lengths": (4,)}, "string", "ab", "right"),
         ({"wrong_value": "changed", "wrong_lengths": (4,)}, "uint64", 42, "right"),
-        ({"wrong_control": True}, "string", "ab", "wrong control"),
-        ({"wrong_control": True}, "uint64", 42, "wrong control"),
+        ({"wrong_value": "mojibake"}, "string", LETTER, "wrong value"),
+        ({"wrong_value": "mojibake"}, "string", "e", "right"),
+        ({"wrong_value": "number"}, "string", "ab", "wrong value"),
+        ({"wrong_value": "changed", "wrong_at": "middle"}, "string", "ab", "right"),
+        ({"wrong_control": "changed"}, "string", "ab", "wrong control"),
+        ({"wrong_control": "changed"}, "uint64", 42, "wrong control"),
+        ({"wrong_control": "changed", "wrong_lengths": (2,)}, "string", "ab", "wrong control"),
+        ({"wrong_control": "changed", "wrong_lengths": (2,)}, "string", "abc", "right"),
+        ({"wrong_control": "changed", "wrong_lengths": (2,)}, "uint64", 42, "right"),
+        ({"wrong_control": "twice"}, "string", "ab", "wrong control"),
+        ({"wrong_control": "missing"}, "string", "ab", "no control"),
+        ({"useless_after_refusal": True}, "string", "ab", "right"),
         ({"refuses_lengths": (2,)}, "string", "ab", "refused"),
         ({"refuses_lengths": (2,)}, "string", "abc", "right"),
         ({"refuses_utf8": True}, "string", LETTER, "refused"),
@@ -504,6 +513,31 @@ def test_a_refusal_can_make_it_unready(start, protocol):
     assert server.get("/v2/health/ready")[0] == 400
     assert server.get("/v2/health/live")[0] == 200
     assert not server.clients["grpc"].is_server_ready()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_refusal_can_be_the_end_of_a_model(start, protocol):
+    server = start(useless_after_refusal=True)
+    assert server.lives_until(server.is_ready)
+    assert server.outcome(protocol, "string", 42) in ("refused 400", "refused INVALID_ARGUMENT")
+    assert server.outcome(protocol, "string", "a") in ("refused 500", "refused INTERNAL")
+    assert server.outcome(protocol, "string_oldest", "a") == "right"
+    assert server.is_ready()
+
+
+@pytest.mark.parametrize(
+    ("place", "flags"),
+    [("start", (True, False)), ("middle", (False, False)), ("end", (False, True))],
+)
+def test_one_request_of_a_sequence_can_go_wrong(staged, place, flags):
+    server, own = staged(wrong_value="changed", wrong_at=place), f"sequence-{place}"
+    values = {
+        flagged: server.infer(
+            "grpc", "string", own, sequence_start=flagged[0], sequence_end=flagged[1]
+        )["request"]["value"]
+        for flagged in ((True, False), (False, False), (False, True))
+    }
+    assert [flagged for flagged, value in values.items() if value != own] == [flags]
 
 
 @pytest.mark.parametrize(
@@ -603,6 +637,9 @@ def test_it_can_leave_something_behind(start):
         assert server.stop() == 0
         assert child.is_running()
         assert left.exists()
+        log = server.log.read_text()
+        assert f"left the process {child.pid}" in log
+        assert f"left the file {left}" in log
     finally:
         child.kill()
         left.unlink()
@@ -664,7 +701,14 @@ def test_knobs_survive_json():
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"correlation": "fixd"}, {"dies_on": "string-to-float"}, {"wrong_value": "other"}]
+    "knobs",
+    [
+        {"correlation": "fixd"},
+        {"dies_on": "string-to-float"},
+        {"wrong_value": "other"},
+        {"wrong_control": True},
+        {"wrong_at": "last"},
+    ],
 )
 def test_knobs_that_mean_nothing_are_refused(tmp_path, knobs):
     with pytest.raises(ValueError, match="expected one of"):

@@ -16,7 +16,7 @@ from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers import host
 from triton_claims.servers.cache import Progress, build_once, cache_root
 from triton_claims.servers.environments import model_environment
-from triton_claims.servers.interpreters import Interpreter, find_interpreter, stub_python
+from triton_claims.servers.interpreters import find_interpreter, linked_library, stub_python
 from triton_claims.servers.targets import Target, server_root
 from triton_claims.servers.wheels import fetch_wheel
 
@@ -153,7 +153,7 @@ def _python_for_installed_stub(
         return (), (), f"{own} ({version})"
     interpreter = find_interpreter([version], progress=progress)
     environment = model_environment(interpreter, progress=progress)
-    return (environment / "bin",), _libpython(interpreter), f"{interpreter.executable} ({version})"
+    return (environment / "bin",), (interpreter.libpython,), f"{interpreter.executable} ({version})"
 
 
 def _has_numpy(python: str, version: str) -> bool:
@@ -184,34 +184,39 @@ def _from_unpacked_wheel(
 
     def lay_out(folder: Path) -> None:
         python_backend = folder / "backends" / "python"
+        stub = stubs[interpreter.version]
         shutil.copytree(server / "backends" / "python", python_backend)
         for source, copy in (
-            (stubs[interpreter.version], python_backend / _STUB),
+            (stub, python_backend / _STUB),
             (server / "bin" / "tritonserver", folder / "bin" / "tritonserver"),
         ):
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(source, copy)
             copy.chmod(0o755)  # the files of a wheel lack their run bits
+        # Some stubs look for a library of Python's that their wheel brings along under a name of
+        # its own. It does not fit every Python of that version; the chosen one's own does.
+        libraries = folder / "lib"
+        libraries.mkdir()
+        name = f"libpython{interpreter.version}.so.1.0"
+        (libraries / (linked_library(stub) or name)).symlink_to(interpreter.libpython / name)
 
+    python = sha256(repr(interpreter).encode()).hexdigest()
     folder = build_once(
-        cache_root() / "layouts" / f"{digest[:16]}-python{interpreter.version}", lay_out
+        cache_root() / "layouts" / f"{digest[:16]}-python{interpreter.version}-{python[:8]}",
+        lay_out,
+        progress=progress,
     )
     environment = model_environment(interpreter, progress=progress)
-    own_libraries = unpacked / "nvidia_pytriton.libs"
     return Installation(
         target=str(target),
         binary=folder / "bin" / "tritonserver",
         backends=folder / "backends",
-        libraries=(own_libraries, *_libpython(interpreter)),
+        libraries=(folder / "lib", unpacked / "nvidia_pytriton.libs", interpreter.libpython),
         path=(environment / "bin",),
         digest=digest,
         release=target.release,
         model_python=f"{interpreter.executable} ({interpreter.version})",
     )
-
-
-def _libpython(interpreter: Interpreter) -> tuple[Path, ...]:
-    return (interpreter.libpython,) if interpreter.libpython else ()
 
 
 def server_digest(target: Target) -> str | None:

@@ -200,7 +200,7 @@ def find_interpreter(
             return _interpreter(
                 candidate, libpython or _fetched_libpython(candidate, fetch, progress)
             )
-        except PackageUnavailableError as problem:  # noqa: PERF203 - a handful of Pythons
+        except PackageUnavailableError as problem:
             lacking[str(candidate)] = redact(str(problem))
     try:
         return _fetched_interpreter(stubs, fetch, progress)

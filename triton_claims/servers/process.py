@@ -274,7 +274,14 @@ def start_server(
     """
     for attempt in range(_PORT_ATTEMPTS):
         try:
-            return _start_once(installation, name, scratch, arguments, environment or {}, timeout)
+            return _start_once(
+                installation,
+                name=name,
+                scratch=scratch,
+                arguments=arguments,
+                environment=environment or {},
+                timeout=timeout,
+            )
         except ServerFailedToStartError as failure:
             # Between finding a free port and the server's taking it, somebody else may have.
             taken = any(text in str(failure).lower() for text in _PORT_TAKEN)
@@ -285,6 +292,7 @@ def start_server(
 
 def _start_once(
     installation: Installation,
+    *,
     name: str,
     scratch: Scratch,
     arguments: Sequence[str],

@@ -70,8 +70,7 @@ def parse_target(text: str, releases: Releases, *, where: str = "--target") -> T
 
 
 def _newest_wheel(releases: Releases) -> str:
-    newest = releases.newest_with_wheel()
-    return newest.container if newest else "YY.MM"
+    return releases.newest_with_wheel().container
 
 
 def _release_with_wheel(container: str, releases: Releases, where: str) -> Release:
@@ -101,7 +100,7 @@ def _installation_folder(value: str, where: str) -> Path:
 
 
 def server_root(folder: Path) -> Path | None:
-    """The folder that holds ``bin/tritonserver``: the one given, or the one of an unpacked wheel."""
+    """The folder that holds ``bin/tritonserver``: the given one, or that of an unpacked wheel."""
     for candidate in (folder, folder / "pytriton" / "tritonserver"):
         if (candidate / "bin" / "tritonserver").is_file():
             return candidate

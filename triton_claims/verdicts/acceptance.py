@@ -7,6 +7,7 @@ that no longer fits what is seen fails it, so that none outlives its reason.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,19 @@ class Acceptance:
 
 
 def _in_range(cell: Cell, versions: VersionRange) -> bool:
-    if cell.server_version is None:
-        # No server answered: an acceptance for any version may speak of that, a bounded one not.
+    version = _version(cell)
+    if version is None:
+        # An acceptance for any version may speak of a server nobody knows, a bounded one not.
         return versions == VersionRange()
-    return ServerVersion.parse(cell.server_version) in versions
+    return version in versions
+
+
+def _version(cell: Cell) -> ServerVersion | None:
+    """The server's version; None where no server answered, or one with something else."""
+    try:
+        return ServerVersion.parse(cell.server_version or "")
+    except ValueError:
+        return None
 
 
 def load_acceptances(knowledge: Knowledge) -> tuple[Acceptance, ...]:

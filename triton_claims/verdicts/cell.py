@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,20 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured figure."""
+    """One measured figure.
+
+    Raises:
+        ValueError: It is no finite number: what was measured is no figure.
+    """
 
     name: str
     value: float
     unit: str
+
+    def __post_init__(self) -> None:
+        """Refuses what neither a reader nor JSON can do anything with."""
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.name}: found {self.value}, expected a finite number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ and no footer.
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -16,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from triton_claims.errors import InputError
+from triton_claims.errors import BrokenError, InputError
 from triton_claims.secrets import redact_record
 from triton_claims.verdicts.cell import Cell, Unchecked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 SCHEMA_PATH = Path(__file__).resolve().parents[2] / "reports" / "ledger.schema.json"
 
@@ -42,8 +43,14 @@ class LedgerWriter:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         own = path.with_name(f".{path.name}-{run}")
-        self._file = own.open("w", encoding="utf-8")
-        own.replace(path)
+        # A server's log may hold what is no text at all; JSON's own escapes carry it.
+        self._file = own.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        try:
+            own.replace(path)
+        except OSError:
+            self._file.close()
+            own.unlink()
+            raise
 
     def header(self, record: Mapping[str, Any]) -> None:
         """Writes the first line."""
@@ -110,16 +117,16 @@ def read_ledger(path: Path) -> Ledger:
         InputError: It is no ledger: with the line and what is wrong there.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        *lines, rest = path.read_bytes().split(b"\n")
+    except (OSError, ValueError) as problem:  # ValueError: a NUL byte in the path
         raise InputError(f"cannot be read as a ledger: {problem}", where=str(path)) from None
-    lines = text.split("\n")
-    # After a whole last line there is one empty piece; anything else is a torn line.
-    torn = lines.pop() != ""
+    # After a whole last line there is nothing; anything else is a torn line.
+    torn = rest != b""
     header: Mapping[str, Any] | None = None
     footer: Mapping[str, Any] | None = None
     cells: list[Cell] = []
     unchecked: list[Unchecked] = []
+    seen: dict[tuple[str, str, str, str], str] = {}
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
         record = _record(line, where)
@@ -132,36 +139,66 @@ def read_ledger(path: Path) -> Ledger:
             header = record
         elif kind == "cell":
             cells.append(Cell.from_record(record))
+            _refuse_twin(cells[-1], seen, where)
         elif kind == "unchecked":
             unchecked.append(Unchecked(**{**record, "needs": tuple(record["needs"])}))
         else:
             footer = record
     if header is None:
         raise InputError("it has no header: this is no ledger", where=f"{path}:1")
-    _refuse_twins(cells, path)
+    if footer is not None and torn:
+        raise InputError("nothing may follow the footer", where=f"{path}:{len(lines) + 1}")
     return Ledger(header, tuple(cells), tuple(unchecked), footer, torn)
 
 
-def _record(line: str, where: str) -> dict[str, Any]:
+def _record(line: bytes, where: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(
+            line, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError):
-        raise InputError(f"expected a JSON object, found {line[:40]!r}", where=where) from None
-    error = best_match(_validator().iter_errors(record))
+        shown = line[:40].decode(errors="replace")
+        raise InputError(f"expected a JSON object, found {shown!r}", where=where) from None
+    validators = _validators()
+    kind = record.get("type") if isinstance(record, dict) else None
+    if not isinstance(kind, str) or kind not in validators:
+        known = ", ".join(validators)
+        raise InputError(f"expected a record whose type is one of: {known}", where=where)
+    error = best_match(validators[kind].iter_errors(record))
     if error is not None:
-        place = ".".join(map(str, error.absolute_path)) or "the record"
-        raise InputError(f"{place}: {error.message[:200]}", where=where)
+        place = ".".join(map(str, error.absolute_path)) or f"the {kind}"
+        raise InputError(f"{place}: {_cut(error.message)}", where=where)
     return dict(record)
 
 
+def _cut(message: str) -> str:
+    return message if len(message) <= 200 else f"{message[:197]}..."
+
+
+def _number(text: str) -> int | float:
+    """A number within what a measurement can be; a ledger with others is damaged."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text[:40])
+    return int(text) if text.lstrip("-").isdecimal() and abs(number) < 2**63 else number
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)  # NaN and Infinity, which are no JSON
+
+
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+def _validators() -> dict[str, Draft202012Validator]:
+    """By the type of a record: its own definition alone, for speed and for plain messages."""
+    try:
+        schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise BrokenError(f"the ledger's schema cannot be read: {problem}") from None
+    return {kind: Draft202012Validator(part) for kind, part in schema["$defs"].items()}
 
 
-def _refuse_twins(cells: Sequence[Cell], path: Path) -> None:
-    seen: set[tuple[str, str, str, str]] = set()
-    for number, cell in enumerate(cells, start=1):
-        if cell.key in seen:
-            raise InputError(f"cell {number} stands in it twice: {cell.key}", where=str(path))
-        seen.add(cell.key)
+def _refuse_twin(cell: Cell, seen: dict[tuple[str, str, str, str], str], where: str) -> None:
+    first = seen.setdefault(cell.key, where)
+    if first != where:
+        name = " ".join(filter(None, cell.key))
+        raise InputError(f"the cell {name!r} stands in {first} already", where=where)

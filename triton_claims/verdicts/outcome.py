@@ -49,16 +49,18 @@ def outcome_of(
     failures += [f"{failing[verdict]} {verdict.value}" for verdict in Verdict if failing[verdict]]
     if not any(cell.verdict.is_decided for cell in cells):
         failures.append("nothing was decided")
-    wanted = {
-        Require.DECIDED: lambda cell: cell.verdict.is_decided,
-        Require.CONFIRMED: lambda cell: cell.verdict is Verdict.CONFIRMED,
-    }
     if require is not None:
-        missing = sum(not wanted[require](cell) for cell in cells)
+        missing = sum(not _is_enough(cell, require) for cell in cells)
         if missing:
             failures.append(f"{missing} of {len(cells)} not {require.value}, which --require asks")
     failures += stale
     return Outcome(tuple(failures))
+
+
+def _is_enough(cell: Cell, require: Require) -> bool:
+    if require is Require.CONFIRMED:
+        return cell.verdict is Verdict.CONFIRMED
+    return cell.verdict.is_decided
 
 
 def counts_of(cells: Iterable[Cell], unchecked: int) -> dict[str, int]:

@@ -1,0 +1,192 @@
+"""Runs the real suites on staged servers, as a user would, and reads what the run wrote.
+
+A run is a process of its own and may have many targets, so that a module needs one or two of them;
+its tests then look at the one ledger. Each module is an xdist group: its runs are made once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from staged.staging import stage
+
+from triton_claims.verdicts.ledger import Ledger, read_ledger
+from triton_claims.verdicts.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from triton_claims.verdicts.cell import Cell
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKS = (
+    "suites/python_backend/test_correlation_id.py",
+    "suites/startup/test_server_version.py",
+)
+PROTOCOLS = ("grpc", "http")
+#: The claims the checks decide, by the short names that the tests use.
+CLAIMS = {
+    "string": "correlation-id-string",
+    "to-integer": "correlation-id-dtype-string-to-integer",
+    "to-string": "correlation-id-dtype-integer-to-string",
+    "version": "server-version",
+}
+_PATIENCE = 300  # seconds; far more than a run takes
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended.
+
+    Attributes:
+        exit_code: pytest's.
+        output: What it printed.
+        ledger: What it wrote.
+        reports: Where it wrote.
+        targets: The ids of its targets, by the names that the test gave them.
+        temporary: Where it had everything temporary.
+    """
+
+    exit_code: int
+    output: str
+    ledger: Ledger
+    reports: Path
+    targets: Mapping[str, str]
+    temporary: Path
+
+    def cells(self, name: str) -> dict[str, Cell]:
+        """A target's cells: ``{"string grpc": ..., "version": ...}``."""
+        short = {claim: name for name, claim in CLAIMS.items()}
+        return {
+            " ".join(filter(None, (short[cell.claim], cell.protocol))): cell
+            for cell in self.ledger.cells
+            if cell.target == self.targets[name]
+        }
+
+    def verdicts(self, name: str) -> dict[str, str]:
+        """A target's verdicts, by cell."""
+        return {key: cell.verdict.value for key, cell in self.cells(name).items()}
+
+    def words(self, name: str, key: str) -> str:
+        """All that is told of one cell."""
+        cell = self.cells(name)[key]
+        return "\n".join([cell.reason, *(piece.text for piece in cell.evidence)])
+
+    @property
+    def logs(self) -> str:
+        """The logs of all its servers."""
+        return "\n".join(path.read_text() for path in self.reports.glob("logs/*.log"))
+
+    def leftovers(self) -> list[str]:
+        """What it has left: processes and temporary folders, and shared memory its servers told of.
+
+        Its servers, their children and its guards all have their temporary folder inside the
+        run's, which nobody else uses.
+        """
+        left = [str(path) for path in self.temporary.iterdir()]
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("TMPDIR", "").startswith(str(self.temporary)):
+                    left.append(" ".join(process.cmdline()))
+            except (psutil.Error, OSError):  # somebody else's, or gone: a zombie does no harm
+                continue
+        told = [line.split('"')[1] for line in self.logs.splitlines() if '"left the file' in line]
+        files = [Path(line.removeprefix("left the file ")) for line in told]
+        return left + [str(path) for path in files if path.exists()]
+
+
+@dataclass
+class RunningRun:
+    """A run that goes on; ``result`` waits for its end."""
+
+    process: subprocess.Popen[str]
+    reports: Path
+    targets: Mapping[str, str]
+    temporary: Path
+    _run: Run | None = field(default=None)
+
+    def result(self) -> Run:
+        """The run, when it has ended."""
+        if self._run is None:
+            output, _ = self.process.communicate(timeout=_PATIENCE)
+            ledger = self.reports / "ledger.jsonl"
+            assert ledger.exists(), output
+            self._run = Run(
+                self.process.returncode,
+                output,
+                read_ledger(ledger),
+                self.reports,
+                self.targets,
+                self.temporary,
+            )
+        return self._run
+
+
+StartRun = "Callable[..., RunningRun]"
+
+
+@pytest.fixture(scope="module")
+def start_run(tmp_path_factory) -> Iterator[Callable[..., RunningRun]]:
+    """Starts a run: ``start_run({"name": {knob: value, ...}, ...}, *options, root=..., ...)``.
+
+    The keyword ``impatience`` is the seconds the run allows for an answer and for a start.
+    """
+    started: list[RunningRun] = []
+
+    def start(
+        servers: Mapping[str, Mapping[str, Any]],
+        *options: str,
+        root: Path = ROOT,
+        impatience: tuple[float, float] | None = None,
+    ) -> RunningRun:
+        folder = tmp_path_factory.mktemp("run")
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        targets = {
+            name: f"install:{stage(folder / name.replace(' ', '-'), **knobs)}"
+            for name, knobs in servers.items()
+        }
+        # Nothing of the pytest around it, or of its user's, may reach the run.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        environment["TMPDIR"] = str(temporary)
+        if impatience:
+            options = (*options, "-p", "impatience")
+            environment["IMPATIENCE"] = ",".join(map(str, impatience))
+            environment["PYTHONPATH"] = str(Path(__file__).parent)
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pytest", *CHECKS),
+                *("-p", "no:cacheprovider", "-p", "no:randomly"),
+                f"--reports={folder / 'reports'}",
+                *(f"--target={target}" for target in targets.values()),
+                *options,
+            ],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(RunningRun(process, folder / "reports", targets, temporary))
+        return started[-1]
+
+    yield start
+    for each in started:
+        # Nobody has waited for it where its test has failed before.
+        each.process.terminate()
+        each.process.communicate(timeout=_PATIENCE)
+
+
+def expected(
+    claims: Iterable[str] = CLAIMS, *, protocols: Iterable[str] = PROTOCOLS, **exceptions: Iterable[str]
+) -> dict[str, str]:
+    """A target's verdicts as they should be."""
