@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from triton_claims.errors import BrokenError
@@ -121,7 +123,7 @@ def test_string_id_to_an_integer_control_is_refused(server, send, tell, evidence
 
 @pytest.mark.claim("correlation-id-dtype-integer-to-string")
 @pytest.mark.server(models=[*STRING_MODELS, UINT64_MODEL, UNCONTROLLED], arguments=ARGUMENTS)
-def test_integer_id_to_a_string_control_is_refused(server, send, tell, evidence):
+def test_integer_id_to_a_string_control_is_refused(send, tell, evidence):
     """A numeric correlation ID sent to a model whose control tensor is a string is refused with an
     error that names both datatypes and the model, and the server stays healthy.
     """
@@ -129,8 +131,12 @@ def test_integer_id_to_a_string_control_is_refused(server, send, tell, evidence)
         must_reach(send(UINT64_MODEL, 42))
         must_reach(send(UNCONTROLLED, 42))
 
+    receptions = []
     with evidence.step("small and large numbers, through both strategies"):
-        receptions = sweep(send, server, (42, 2**31, 2**63 - 1))
+        for each, number in product(STRING_MODELS, (42, 2**31, 2**63 - 1)):
+            receptions.append(send(each, number))
+            if receptions[-1].unanswered:
+                break
     with evidence.step("the server is as healthy as before"):
         afterwards = [send(UINT64_MODEL, 43)]
     evidence.show("what became of each number", tell(receptions))

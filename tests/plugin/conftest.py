@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from staged.staging import stage
 
+from staged.staging import stage
 from triton_claims.verdicts.ledger import read_ledger
 
 pytest_plugins = ["pytester"]
@@ -16,7 +16,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).resolve().parents[2]
 
 #: One check that does what the environment variable of its name says.
-CHECK = '''
+CHECK = """
     import os
 
     import pytest
@@ -51,7 +51,7 @@ CHECK = '''
         evidence.show("seen", "with password=hunter2222 in it")
         evidence.measure("latency", 1.5, "ms")
         behave(os.environ.get("ALWAYS", "holds"))
-'''
+"""
 
 
 class Project:
@@ -64,7 +64,9 @@ class Project:
         shutil.copytree(ROOT / "releases", self.path / "releases")
         (self.path / "model_repository").mkdir()
         self.check(CHECK)
-        pytester.makeini("[pytest]\naddopts = --strict-markers --import-mode=importlib -p no:randomly")
+        pytester.makeini(
+            "[pytest]\naddopts = --strict-markers --import-mode=importlib -p no:randomly"
+        )
 
     def check(self, source: str, name: str = "test_checks.py") -> Path:
         """Writes a file of checks."""

@@ -24,7 +24,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("version", "does", "verdict", "counts", "status", "code"), TABLE)
-def test_row(project, monkeypatch, version, does, verdict, counts, status, code):
+def test_row(project, monkeypatch, *, version, does, verdict, counts, status, code):
     monkeypatch.setenv("RANGED", does)
     result = project.run("suites", "--target", project.stage("server", version=version))
     result.assert_outcomes(**counts)
@@ -97,7 +97,7 @@ def test_server_that_does_not_start_is_an_error_with_its_log(project):
 
 
 def test_assertion_in_a_fixture_does_not_speak_of_the_claim(project):
-    project.check('''
+    project.check("""
         import pytest
 
 
@@ -109,14 +109,14 @@ def test_assertion_in_a_fixture_does_not_speak_of_the_claim(project):
         @pytest.mark.claim("correlation-id-string")
         def test_ranged(broken):
             pass
-    ''')
+    """)
     project.run("suites", "--target", project.stage("server", version=OLD))
     assert project.verdicts() == {"correlation-id-string": "error"}
     assert project.allure()["correlation-id-string"]["status"] == "broken"
 
 
 def test_failing_teardown_makes_it_an_error(project):
-    project.check('''
+    project.check("""
         import pytest
 
 
@@ -129,7 +129,7 @@ def test_failing_teardown_makes_it_an_error(project):
         @pytest.mark.claim("correlation-id-string")
         def test_ranged(leaky):
             pass
-    ''')
+    """)
     result = project.run("suites", "--target", project.stage("server"))
     assert project.verdicts() == {"correlation-id-string": "error"}
     assert result.ret == 1
@@ -212,7 +212,7 @@ def test_accepted_server_that_does_not_start(project):
 def test_secrets_reach_neither_ledger_nor_allure(project, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijklmnop")
     monkeypatch.setenv("RANGED", "does not hold")
-    project.check('''
+    project.check("""
         import os
         import pytest
 
@@ -222,7 +222,7 @@ def test_secrets_reach_neither_ledger_nor_allure(project, monkeypatch):
             token = os.environ["HF_TOKEN"]
             evidence.show("token", f"the token is {token}")
             assert not token, f"{token} at https://user:geheim123@host/"
-    ''')
+    """)
     project.run("suites", "--target", project.stage("server", version=OLD))
     for path in project.reports.rglob("*"):
         if path.is_file():

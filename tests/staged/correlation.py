@@ -187,8 +187,11 @@ def _as_controlled(tensor: str | int, sent: Sent, knobs: Knobs) -> tuple[str | i
 
 def _goes_wrong(sent: Sent, knobs: Knobs) -> bool:
     """Whether ``wrong_value`` and ``wrong_control`` mean this request."""
-    if knobs.wrong_at not in (None, sent.place):
-        return False
+    return knobs.wrong_at in (None, sent.place) and has_wrong_length(sent, knobs)
+
+
+def has_wrong_length(sent: Sent, knobs: Knobs) -> bool:
+    """Whether ``wrong_lengths`` means this request."""
     if not knobs.wrong_lengths:
         return True
     return isinstance(sent.correlation, str) and len(sent.correlation.encode()) in (

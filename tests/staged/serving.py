@@ -19,6 +19,7 @@ from staged.correlation import (
     Sent,
     build_report,
     dead_stub,
+    has_wrong_length,
     kind,
     receive,
 )
@@ -165,7 +166,7 @@ class Serving:
         sequences = model.sequences
         control = sequences.control if sequences else None
         way = f"{kind(sent.datatype)}-to-{kind(control[1]) if control else 'none'}"
-        if self.knobs.dies_on in (way, "any-infer"):
+        if self.knobs.dies_on in (way, "any-infer") and has_wrong_length(sent, self.knobs):
             die(self.knobs.signal, self.knobs.exit_code)
         if sequences and not sent.correlation:
             raise Refusal(

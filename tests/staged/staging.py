@@ -63,10 +63,10 @@ class Knobs:
             the control tensor stays right.
         wrong_control: "changed", "twice" (two elements instead of one) or "missing" (no tensor at
             all): what happens to the control tensor, though the id the model asks for is right.
-        wrong_lengths: The lengths of strings that ``wrong_value`` and ``wrong_control`` apply to;
-            empty means every length, and for ``wrong_control`` numbers too.
-        wrong_at: "start", "middle" or "end": the only request of a sequence that they apply to. A
-            request that is start and end at once is none of these.
+        wrong_lengths: The lengths of strings that ``wrong_value``, ``wrong_control`` and
+            ``dies_on`` apply to; empty means every length, and numbers too.
+        wrong_at: "start", "middle" or "end": the only request of a sequence that ``wrong_value``
+            and ``wrong_control`` apply to. One that is start and end at once is none of these.
         refuses_lengths: Lengths of strings that a string control refuses.
         refuses_utf8: A string control refuses whatever is not ASCII.
         refuses_numbers: An integer control refuses numbers.

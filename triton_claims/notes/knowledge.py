@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triton_claims.errors import InputError
@@ -12,7 +13,11 @@ from triton_claims.notes.releases import Releases, load_releases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+    from triton_claims.notes.releases import Release
+
+_OWN_ROOT = Path(__file__).resolve().parents[2]
+_CATALOGUE = Path("releases", "claims.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,45 @@ class Knowledge:
     catalogue: Catalogue
     checks: Mapping[str, CheckLocation]
     root: Path
+
+
+def find_root(folder: Path) -> Path:
+    """Give the project whose data are meant: the folder's own, else the one this code belongs to.
+
+    Args:
+        folder: Where the user is.
+
+    Raises:
+        InputError: There is no catalogue in either; an installation holds code and no data.
+    """
+    for root in (folder, _OWN_ROOT):
+        if (root / _CATALOGUE).is_file():
+            return root
+    raise InputError(
+        f"found no {_CATALOGUE} here, expected to be started in the project's folder",
+        where=str(folder),
+    )
+
+
+def release_to_check(knowledge: Knowledge, container: str | None, *, where: str) -> Release:
+    """Give the release whose notes are to be checked.
+
+    Args:
+        knowledge: All that is known.
+        container: Its container version; None for the newest with notes.
+        where: The option that names it, for the error.
+
+    Raises:
+        InputError: It is unknown, or its notes are not mapped yet.
+    """
+    if container is None:
+        return knowledge.releases.newest_with_notes()
+    release = knowledge.releases.get(container)
+    if release is not None and release.notes:
+        return release
+    known = ", ".join(each.container for each in knowledge.releases.values() if each.notes)
+    why = "is no release we know" if release is None else "has no notes in releases/ yet"
+    raise InputError(f"{container!r} {why}: expected one of {known or 'none'}", where=where)
 
 
 def load_knowledge(root: Path) -> Knowledge:

@@ -17,11 +17,15 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_xml(ledger: Ledger) -> str:
-    """The document: a test case a cell, and a skipped one for each claim without a check."""
+    """The document: a test case a cell, and a skipped one for each claim without a check.
+
+    A run that fails for more than its cells has one more, ``run``, that says why: nobody is to
+    take a run that was cut off for a good one.
+    """
     release = ledger.header["release"]["container"]
     suites = ET.Element("testsuites")
-    suite = ET.SubElement(suites, "testsuite", name=f"triton-claims {release}")
-    suite.set("timestamp", str(ledger.header["started"]).partition("+")[0])
+    suite = ET.SubElement(suites, "testsuite", name=_text(f"triton-claims {release}"))
+    suite.set("timestamp", _text(ledger.header["started"]).partition("+")[0])
     failures = errors = skipped = 0
     for cell in ledger.cells:
         case = _case(suite, cell)
@@ -41,16 +45,34 @@ def junit_xml(ledger: Ledger) -> str:
         )
     for claim in ledger.unchecked:
         skipped += 1
-        case = ET.SubElement(suite, "testcase", classname=claim.claim, name="unchecked", time="0")
+        case = ET.SubElement(
+            suite, "testcase", classname=_text(claim.claim), name="unchecked", time="0"
+        )
         ET.SubElement(case, "skipped", message="the claim has no check yet")
-    suite.set("tests", str(len(ledger.cells) + len(ledger.unchecked)))
+    problem = _problem_of_run(ledger)
+    if problem is not None:
+        errors += 1
+        case = ET.SubElement(suite, "testcase", classname="run", name="outcome", time="0")
+        ET.SubElement(case, "error", message=_text(problem))
+    suite.set("tests", str(len(suite)))
     suite.set("failures", str(failures))
     suite.set("errors", str(errors))
     suite.set("skipped", str(skipped))
     if ledger.footer is not None:
         suite.set("time", str(ledger.footer["seconds"]))
     ET.indent(suites)
-    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+    # As bytes first: as text, older Pythons declare the locale's encoding.
+    document: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)
+    return document.decode() + "\n"
+
+
+def _problem_of_run(ledger: Ledger) -> str | None:
+    if ledger.truncation is not None:
+        return ledger.truncation
+    failures = ledger.footer["failures"] if ledger.footer else ()
+    if failures and not any(cell.fails for cell in ledger.cells):
+        return "; ".join(failures)
+    return None
 
 
 def _case(suite: ET.Element, cell: Cell) -> ET.Element:
@@ -58,7 +80,7 @@ def _case(suite: ET.Element, cell: Cell) -> ET.Element:
     return ET.SubElement(
         suite,
         "testcase",
-        classname=cell.claim,
+        classname=_text(cell.claim),
         name=_text(name),
         time=f"{cell.seconds:.3f}",
     )

@@ -35,10 +35,10 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     if verdicts[Verdict.BASELINE]:
         parts.append(
             f"what is claimed only of other versions must be absent, and is "
-            f"({_count(verdicts[Verdict.BASELINE], 'cell')} baseline)"
+            f"({count(verdicts[Verdict.BASELINE], 'cell')} baseline)"
         )
     if verdicts[Verdict.CONFIRMED]:
-        parts.append(f"what is claimed of it holds ({_count(verdicts[Verdict.CONFIRMED], 'cell')})")
+        parts.append(f"what is claimed of it holds ({count(verdicts[Verdict.CONFIRMED], 'cell')})")
     refuted = _claims(cells, Verdict.REFUTED)
     if refuted:
         parts.append(f"what is claimed of it does NOT hold: {refuted}")
@@ -46,7 +46,7 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     if premature:
         parts.append(f"what must be absent was found all the same: {premature}")
     unknown = [
-        f"{_count(verdicts[verdict], 'cell')} {verdict.value}"
+        f"{count(verdicts[verdict], 'cell')} {verdict.value}"
         for verdict in (Verdict.BLOCKED, Verdict.UNDECIDED, Verdict.ERROR)
         if verdicts[verdict]
     ]
@@ -78,14 +78,16 @@ def _claims(cells: Sequence[Cell], verdict: Verdict) -> str:
 def _of_run(ledger: Ledger) -> str:
     footer = ledger.footer
     unchecked = len(ledger.unchecked)
-    rest = f" {_count(unchecked, 'claim')} of the release have no check yet." if unchecked else ""
+    have = "has" if unchecked == 1 else "have"
+    rest = f" {count(unchecked, 'claim')} of the release {have} no check yet." if unchecked else ""
     if footer is None or ledger.truncation:
         return f"The run is {ledger.truncation}.{rest}"
     failures = "; ".join(footer["failures"])
     return (f"The run fails: {failures}." if failures else "The run passes.") + rest
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number of things: ``1 cell``, ``2 cells``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from triton_claims.report.provenance import provenance
-from triton_claims.report.sentence import sentences
+from triton_claims.report.sentence import count, sentences
 from triton_claims.report.table import COLUMNS, cost_line, counts_line, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from triton_claims.verdicts.cell import Cell, Unchecked
     from triton_claims.verdicts.ledger import Ledger
 
 #: Bytes a CI job summary may have on the strictest host we know of is 1 MiB; ours stays below.
 LONGEST = 900_000
+#: Of these, what the table may take, and what was seen; the rest is for what is short.
+_LONGEST_TABLE = 400_000
+_LONGEST_DETAILS = 400_000
 _LONGEST_REASON = 400
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 def summary_markdown(ledger: Ledger) -> str:
@@ -30,48 +35,60 @@ def summary_markdown(ledger: Ledger) -> str:
 
 def _lines(ledger: Ledger) -> Iterator[str]:
     release = ledger.header["release"]
-    yield f"# Claims of Triton {release['container']} (server {release['server']})"
+    named = f"Claims of Triton {release['container']} (server {release['server']})"
+    yield f"# {_escaped(named)}"
     yield ""
     for sentence in sentences(ledger):
         yield f"- {_escaped(sentence)}"
     yield ""
-    yield f"{counts_line(ledger)}; {cost_line(ledger)}"
+    yield _escaped(f"{counts_line(ledger)}; {cost_line(ledger)}")
     yield ""
     yield _row(COLUMNS)
     yield _row("---" for _ in COLUMNS)
-    for row in rows(ledger):
-        yield _row(map(_escaped, row))
-    told = [cell for cell in ledger.cells if cell.reason]
-    if told:
-        yield ""
-        yield "<details><summary>What was seen</summary>"
-        yield ""
-        for cell in told:
-            where = " ".join(filter(None, (cell.target, cell.gpu, cell.protocol)))
-            reason = " ".join(cell.reason.split())
-            if len(reason) > _LONGEST_REASON:
-                reason = f"{reason[:_LONGEST_REASON]} ..."
-            yield f"- **{cell.claim}** on {_escaped(where)}, {cell.verdict.value}: " + _escaped(
-                reason
-            )
-        yield ""
-        yield "</details>"
-    if ledger.unchecked:
-        yield ""
-        yield f"<details><summary>{len(ledger.unchecked)} claims have no check yet</summary>"
-        yield ""
-        for claim in ledger.unchecked:
-            needs = f" (needs {', '.join(claim.needs)})" if claim.needs else ""
-            yield f"- {claim.claim}: {_escaped(claim.statement + needs)}"
-        yield ""
-        yield "</details>"
-    yield ""
-    yield "<details><summary>Provenance</summary>"
-    yield ""
-    for name, value in provenance(ledger):
-        yield f"- {name}: {_escaped(value)}"
-    yield ""
-    yield "</details>"
+    yield from _cut((_row(map(_escaped, row)) for row in rows(ledger)), _LONGEST_TABLE)
+    # What somebody has to look at comes first: it is never what is cut.
+    told = sorted((cell for cell in ledger.cells if cell.reason), key=lambda cell: not cell.fails)
+    yield from _folded("What was seen", map(_seen, told))
+    without = f"{count(len(ledger.unchecked), 'claim')} without a check yet"
+    yield from _folded(without, map(_unchecked, ledger.unchecked))
+    yield from _folded(
+        "Provenance",
+        (f"- {_escaped(name)}: {_escaped(value)}" for name, value in provenance(ledger)),
+    )
+
+
+def _seen(cell: Cell) -> str:
+    where = " ".join(filter(None, (cell.target, cell.gpu, cell.protocol)))
+    verdict = cell.verdict.value + (f", accepted: {cell.accepted}" if cell.accepted else "")
+    reason = " ".join(cell.reason.split())
+    if len(reason) > _LONGEST_REASON:
+        reason = f"{reason[:_LONGEST_REASON]} ..."
+    return f"- **{_escaped(cell.claim)}** on {_escaped(f'{where}, {verdict}: {reason}')}"
+
+
+def _unchecked(claim: Unchecked) -> str:
+    needs = f" (needs {', '.join(claim.needs)})" if claim.needs else ""
+    return f"- {_escaped(f'{claim.claim}: {claim.statement}{needs}')}"
+
+
+def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """A part of the page that opens on a click; none where there is nothing in it."""
+    lines = list(_cut(lines, _LONGEST_DETAILS))
+    if lines:
+        yield from ("", f"<details><summary>{title}</summary>", "", *lines, "", "</details>")
+
+
+def _cut(lines: Iterable[str], longest: int) -> Iterator[str]:
+    """The lines as far as they fit, and how many more there are."""
+    lines = list(lines)
+    room = longest
+    for number, line in enumerate(lines):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            yield ""
+            yield f"({len(lines) - number} more: the ledger has them)"
+            return
+        yield line
 
 
 def _row(columns: Iterable[str]) -> str:
@@ -79,8 +96,9 @@ def _row(columns: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Text that Markdown shows as it is, on one line."""
+    text = "".join(c if c.isprintable() else _REPLACED for c in " ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;")
-    for character in "\\`*_|[]":
+    for character in "\\`*_|[]~$":
         text = text.replace(character, f"\\{character}")
     return text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from triton_claims.report.sentence import expectation_words
+from triton_claims.report.sentence import count, expectation_words
+from triton_claims.verdicts.outcome import counts_of
+from triton_claims.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -12,17 +14,18 @@ if TYPE_CHECKING:
     from triton_claims.verdicts.cell import Cell
     from triton_claims.verdicts.ledger import Ledger
 
+_LINES_OF_A_REASON = 12
 COLUMNS = ("claim", "target", "server", "gpu", "protocol", "notes imply", "verdict", "seconds")
 
 
 def rows(ledger: Ledger) -> list[tuple[str, ...]]:
     """The cells in the order of claims and targets."""
-    claims = list(dict.fromkeys(cell.claim for cell in ledger.cells))
-    targets = [target["target"] for target in ledger.header["targets"]]
+    claims = {claim: place for place, claim in enumerate(_in_order(ledger))}
+    targets = {each["target"]: place for place, each in enumerate(ledger.header["targets"])}
 
     def order(cell: Cell) -> tuple[int, int, str, str]:
-        place = targets.index(cell.target) if cell.target in targets else len(targets)
-        return claims.index(cell.claim), place, cell.gpu, cell.protocol or ""
+        place = targets.get(cell.target, len(targets))
+        return claims[cell.claim], place, cell.gpu, cell.protocol or ""
 
     return [
         (
@@ -39,14 +42,13 @@ def rows(ledger: Ledger) -> list[tuple[str, ...]]:
     ]
 
 
+def _in_order(ledger: Ledger) -> dict[str, None]:
+    return dict.fromkeys(cell.claim for cell in ledger.cells)
+
+
 def counts_line(ledger: Ledger) -> str:
     """The counts of all verdicts that occurred, and the claims without a check."""
-    counts = ledger.footer["counts"] if ledger.footer else {}
-    if not counts:
-        counts = {}
-        for cell in ledger.cells:
-            counts[cell.verdict.value] = counts.get(cell.verdict.value, 0) + 1
-        counts["unchecked"] = len(ledger.unchecked)
+    counts = (ledger.footer or {}).get("counts") or counts_of(ledger.cells, len(ledger.unchecked))
     told = [f"{number} {name}" for name, number in counts.items() if number]
     return ", ".join(told) or "nothing"
 
@@ -58,8 +60,9 @@ def cost_line(ledger: Ledger) -> str:
         return "the run's cost is not known"
     extra = footer["server_starts"] - footer["specifications"]
     line = (
-        f"{footer['server_starts']} server starts ({footer['specifications']} distinct servers"
-        + (f" and {extra} fresh ones that checks demanded)" if extra > 0 else ")")
+        f"{count(footer['server_starts'], 'server start')} "
+        f"({count(footer['specifications'], 'distinct server')}"
+        + (f" and {count(extra, 'fresh one')} that checks demanded)" if extra > 0 else ")")
         + f", {footer['seconds']:.1f} s"
     )
     if footer["preparation"] >= 1:
@@ -71,16 +74,34 @@ def cost_line(ledger: Ledger) -> str:
 
 def table_lines(ledger: Ledger) -> Iterator[str]:
     """The table, the claims without a check, the counts and the cost, line by line."""
-    yield from _aligned([COLUMNS, *rows(ledger)])
+    yield from aligned([COLUMNS, *rows(ledger)])
+    yield from _bad_news(ledger)
     if ledger.unchecked:
         yield ""
-        yield f"unchecked ({len(ledger.unchecked)} claims of the release have no check yet):"
+        unchecked = count(len(ledger.unchecked), "claim")
+        yield f"unchecked ({unchecked} of the release without a check yet):"
         yield from _wrapped([each.claim for each in ledger.unchecked])
     yield ""
     yield f"{counts_line(ledger)}; {cost_line(ledger)}"
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+def _bad_news(ledger: Ledger) -> Iterator[str]:
+    """Why cells are neither confirmed nor baseline; those with one reason share it."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for cell in ledger.cells:
+        if cell.verdict in {Verdict.CONFIRMED, Verdict.BASELINE}:
+            continue
+        where = " ".join(filter(None, (cell.claim, cell.target, cell.gpu, cell.protocol)))
+        verdict = cell.verdict.value + (f", accepted ({cell.accepted})" if cell.accepted else "")
+        reasons.setdefault((verdict, cell.reason), []).append(where)
+    for (verdict, reason), cells in reasons.items():
+        yield ""
+        yield f"{verdict}: {'; '.join(cells)}"
+        yield from (f"  {line}" for line in reason.splitlines()[:_LINES_OF_A_REASON])
+
+
+def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of equally many texts as lines, each column as wide as its widest text."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     for row in table:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +15,7 @@ from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers import host
 from triton_claims.servers.cache import Progress, build_once, cache_root
 from triton_claims.servers.environments import model_environment
+from triton_claims.servers.installed_python import InstalledPython, find_installed_python
 from triton_claims.servers.interpreters import find_interpreter, linked_library, stub_python
 from triton_claims.servers.targets import Target, server_root
 from triton_claims.servers.wheels import fetch_wheel
@@ -75,6 +75,18 @@ class Installation:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _ModelPython:
+    """A Python for models: what it is called, and what goes onto PATH and LD_LIBRARY_PATH."""
+
+    name: str
+    path: tuple[Path, ...] = ()
+    libraries: tuple[Path, ...] = ()
+
+
+#: With NumPy 2, servers up to 2.51.0 hand out empty tensors.
+_SAFE_NUMPY = 1
+
 #: What else of the caller's environment a server may need; images set these for their server.
 _PASSED = (
     "TZ",
@@ -124,47 +136,48 @@ def _prepare_install(target: Target, progress: Progress) -> Installation:
     binary = root / "bin" / "tritonserver"
     if not os.access(binary, os.X_OK):
         raise Blocked(f"{binary} is not executable", unblock=f"chmod +x {binary}")
-    python, python_libraries, name = _python_for_installed_stub(
-        root / "backends" / "python" / _STUB, progress
-    )
+    python = _python_for_installed_stub(root / "backends" / "python" / _STUB, progress)
     stated = root / "TRITON_VERSION"
     return Installation(
         target=str(target),
         binary=binary,
         backends=root / "backends",
-        libraries=(root / "lib", *python_libraries),
-        path=python,
+        libraries=(root / "lib", *python.libraries),
+        path=python.path,
         digest=file_digest(binary),
         stated_version=stated.read_text(encoding="utf-8").strip() if stated.is_file() else None,
-        model_python=name,
+        model_python=python.name,
     )
 
 
-def _python_for_installed_stub(
-    stub: Path, progress: Progress
-) -> tuple[tuple[Path, ...], tuple[Path, ...], str]:
+def _python_for_installed_stub(stub: Path, progress: Progress) -> _ModelPython:
     """The models' Python for a server whose stub is linked with one already."""
     version = stub_python(stub) if stub.is_file() else None
     if version is None:
-        return (), (), "none: the server has no Python backend"
-    own = shutil.which("python3", path=os.pathsep.join(_path_without_own_environment()))
-    if own and _has_numpy(own, version):
-        # As an image ships it: this very combination is what its users run.
-        return (), (), f"{own} ({version})"
-    interpreter = find_interpreter([version], progress=progress)
-    environment = model_environment(interpreter, progress=progress)
-    return (environment / "bin",), (interpreter.libpython,), f"{interpreter.executable} ({version})"
-
-
-def _has_numpy(python: str, version: str) -> bool:
-    probe = "import sys, numpy; print('%d.%d' % sys.version_info[:2])"
+        return _ModelPython("none: the server has no Python backend")
+    installed = find_installed_python(version, _path_without_own_environment())
+    if installed is not None and installed.numpy == _SAFE_NUMPY:
+        return _as_installed(installed)
     try:
-        answer = subprocess.run(
-            [python, "-c", probe], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.returncode == 0 and answer.stdout.strip() == version
+        interpreter = find_interpreter([version], progress=progress)
+        environment = model_environment(interpreter, progress=progress)
+    except Blocked:
+        if installed is None:
+            raise
+        return _as_installed(installed)
+    return _ModelPython(
+        f"{interpreter.executable} ({version})",
+        (environment / "bin",),
+        (interpreter.libpython,),
+    )
+
+
+def _as_installed(python: InstalledPython) -> _ModelPython:
+    return _ModelPython(
+        f"{python.executable} as installed, with NumPy {python.numpy}",
+        (python.executable.parent,),
+        (python.libraries,) if python.libraries is not None else (),
+    )
 
 
 def _from_unpacked_wheel(

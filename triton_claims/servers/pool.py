@@ -42,7 +42,8 @@ class PoolFigures:
 
     Attributes:
         starts: Servers started.
-        specifications: Distinct specifications among them.
+        specifications: Distinct specifications of the shared ones; what is more was demanded
+            fresh by a check, or replaces a server that a case had harmed.
         start_seconds: Time spent waiting for servers to get ready.
         stop_seconds: Time spent ending them.
     """
@@ -95,6 +96,7 @@ class ServerPool:
             return server
         if server is not None:
             self.discard(server)
+        self._specifications.add(specification)
         server = self.start(specification)
         self._shared[specification] = server
         return server
@@ -117,7 +119,6 @@ class ServerPool:
                 timeout=self._start_timeout,
             )
         finally:
-            self._specifications.add(specification)
             self.figures = replace(
                 self.figures,
                 starts=self.figures.starts + 1,

@@ -88,7 +88,8 @@ def load_acceptances(knowledge: Knowledge) -> tuple[Acceptance, ...]:
 
     Raises:
         InputError: The file is not as it should be, names a claim that does not exist or has no
-            check, or covers only versions that no release has.
+            check, covers only versions that no release has, is dated on a day that never was, or
+            stands in it twice.
     """
     path = knowledge.root / "releases" / "acceptances.toml"
     if not path.exists():
@@ -100,6 +101,7 @@ def _read(path: Path, knowledge: Knowledge) -> Iterable[Acceptance]:
     document = Document(path)
     check_structure(document, "acceptances")
     entries: list[dict[str, Any]] = document.data.get("acceptance", [])
+    lines: dict[tuple[str, ...], int] = {}
     for index, entry in enumerate(entries):
         place = ("acceptance", index)
         claim = entry["claim"]
@@ -122,6 +124,16 @@ def _read(path: Path, knowledge: Knowledge) -> Iterable[Acceptance]:
             raise document.error(
                 f"found {versions.describe()}, in which there is no release", *place, "since"
             )
+        try:
+            date.fromisoformat(entry["date"])
+        except ValueError:
+            raise document.error(
+                f"found {entry['date']!r}, expected a day of the calendar", *place, "date"
+            ) from None
+        same = (claim, entry["verdict"], entry["target"], versions.describe())
+        first = lines.setdefault(same, document.line_of(*place))
+        if first != document.line_of(*place):
+            raise document.error(f"found the acceptance in line {first} again", *place, "claim")
         yield Acceptance(
             claim=claim,
             verdict=Verdict(entry["verdict"]),
@@ -160,12 +172,17 @@ def _why_stale(acceptance: Acceptance, cells: Sequence[Cell]) -> str | None:
     ]
     concerned = [cell for cell in tried if acceptance.concerns(cell)]
     if not concerned:
-        # A glob may name servers of many versions; the id of one target names a single one.
+        # A glob may name servers of many versions; the id of one target names a single one. But
+        # where no server answered, nobody knows whether it is of these versions.
         names_one = not _GLOB_CHARACTERS & set(acceptance.target)
-        return "matches no cell" if tried and names_one else None
-    good = [cell for cell in concerned if cell.verdict.is_decided and not cell.verdict.fails]
-    if good:
-        return f"no longer fits: {good[0].target} is {good[0].verdict.value}"
-    if not any(acceptance.covers(cell) or not cell.verdict.is_decided for cell in concerned):
+        answered = any(_version(cell) is not None for cell in tried)
+        return "matches no cell" if answered and names_one else None
+    # An acceptance names no GPU and no protocol: it fits a target as long as it covers one of
+    # its cells.
+    still_needed = {cell.target for cell in concerned if acceptance.covers(cell)}
+    for cell in concerned:
+        if cell.target not in still_needed and cell.verdict.is_decided and not cell.verdict.fails:
+            return f"no longer fits: {cell.target} is {cell.verdict.value}"
+    if not still_needed and all(cell.verdict.is_decided for cell in concerned):
         return f"matches no cell: {concerned[0].target} is {concerned[0].verdict.value}"
     return None

@@ -119,7 +119,8 @@ def read_ledger(path: Path) -> Ledger:
     try:
         *lines, rest = path.read_bytes().split(b"\n")
     except (OSError, ValueError) as problem:  # ValueError: a NUL byte in the path
-        raise InputError(f"cannot be read as a ledger: {problem}", where=str(path)) from None
+        reason = getattr(problem, "strerror", None) or problem
+        raise InputError(f"cannot be read: {reason}", where=str(path)) from None
     # After a whole last line there is nothing; anything else is a torn line.
     torn = rest != b""
     header: Mapping[str, Any] | None = None

@@ -1,0 +1,110 @@
+"""pytest's own command line: what is wrong with it is told in one line, with exit code 4."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cli.test_bad_input import seeded, target, text
+from notes.test_bad_input import complaint
+
+from fixtures.options import _read
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds; far more than it takes
+
+# All in one process: each starts pytest anew, up to the point where it refuses.
+_PROGRAM = """
+import contextlib, io, json, sys
+import pytest
+answers = []
+for options in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = pytest.main(["tests/notes/test_versions.py", "-p", "no:cacheprovider", *options])
+    answers.append([int(code), out.getvalue(), err.getvalue()])
+json.dump(answers, sys.stdout)
+"""
+
+WRONG = {
+    "--target=": "ERROR: --target: '' is no target",
+    "--target=wheel": "ERROR: --target: 'wheel' is no target",
+    "--target=wheel:23.01": "ERROR: --target: '23.01' is no release we know",
+    "--target=wheel:25.01": "ERROR: --target: '25.01' has no wheel with a server in it",
+    "--target=install:/nowhere": "ERROR: --target: '/nowhere' holds no tritonserver",
+    "--target=a\nb:\x1b[31m": "ERROR: --target: 'a\\nb:\\x1b[31m' is no target",
+    "--target=docker:x": "ERROR: --target: 'docker' is no kind of target",
+    "--release=25.1": "ERROR: --release: '25.1' is no release we know",
+    "--release=23.07": "ERROR: --release: ",
+    "--claim=no-such-*": "ERROR: --claim: 'no-such-*' matches no claim of 25.01",
+    "--claim=": "ERROR: --claim: '' matches no claim of 25.01",
+    "--require=everything": "ERROR: --require: 'everything' is unknown",
+    "--reports=README.md": f"ERROR: --reports: '{ROOT}/README.md' is no folder",
+}
+
+
+def test_a_wrong_option_is_told_in_one_line_with_exit_code_4():
+    ended = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, json.dumps([[option] for option in WRONG])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    answers = json.loads(ended.stdout)
+    assert len(answers) == len(WRONG)
+    for (option, told), (code, out, err) in zip(WRONG.items(), answers, strict=True):
+        assert code == pytest.ExitCode.USAGE_ERROR, option
+        lines = [line for line in (out + err).splitlines() if line.strip()]
+        told_lines = [line for line in lines if line.startswith("ERROR: ")]
+        assert len(told_lines) == 1, (option, lines)
+        assert told_lines[0].startswith(told), (option, lines)
+        assert "Traceback" not in out + err, option
+        assert "INTERNALERROR" not in out + err, option
+
+
+OPTIONS = {"--target": (), "--claim": (), "--release": None, "--require": None, "--reports": None}
+
+
+def config_of(root, **options):
+    """As much of pytest's configuration as is read."""
+    given = {**OPTIONS, **{f"--{name}": value for name, value in options.items()}}
+    return SimpleNamespace(
+        rootpath=root,
+        getoption=given.__getitem__,
+        args=[],
+        invocation_params=SimpleNamespace(dir=root),
+    )
+
+
+def test_the_negative_control(project):
+    plan = _read(config_of(project.root, target=["wheel:24.10"], claim=["cats-*"]))
+    assert plan.is_claim_run
+    assert plan.selects("cats-faster")
+    assert not plan.selects("dogs-no-tail")
+
+
+@pytest.mark.parametrize("option", sorted(OPTIONS))
+def test_whatever_an_option_is_given_it_is_valid_or_told_in_one_line(project, option):
+    name = option.removeprefix("--")
+    complaints = []
+    for case in range(100):
+        rng = seeded(option, case)
+        value = target(rng) if name == "target" else text(rng)
+        if name == "reports" and (len(value) > 250 or "\0" in value):
+            continue  # no shell passes on a NUL
+        several = isinstance(OPTIONS[option], tuple)
+        config = config_of(project.root, **{name: [value] if several else value})
+        told = complaint(partial(_read, config))
+        if told is not None:
+            complaints.append(told)
+            assert len(told.splitlines()) == 1, value
+            assert told.startswith(f"{option}: "), value
+    # almost any text can name a folder
+    assert len(complaints) >= (0 if name == "reports" else 75)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+from notes.conftest import Project
+
+from triton_claims.errors import InputError
+from triton_claims.notes.releases import load_releases
+from triton_claims.servers.targets import Target, parse_target, server_root
+
+
+@pytest.fixture
+def releases(tmp_path):
+    return load_releases(Project(tmp_path / "project").releases)
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A folder with a tritonserver in it."""
+
+    def install(name="tritonserver"):
+        binary = tmp_path / name / "bin" / "tritonserver"
+        binary.parent.mkdir(parents=True)
+        binary.touch()
+        return tmp_path / name
+
+    return install
+
+
+def refusal(text, releases, **where):
+    with pytest.raises(InputError) as caught:
+        parse_target(text, releases, **where)
+    told = str(caught.value)
+    assert len(told.splitlines()) == 1
+    return told
+
+
+def test_a_wheel_is_named_by_its_release(releases):
+    target = parse_target("wheel:24.10", releases)
+    assert target == Target("wheel", "24.10", releases["24.10"])
+    assert str(target) == "wheel:24.10"
+
+
+def test_an_installation_is_named_by_its_folder(releases, installed):
+    folder = installed()
+    target = parse_target(f"install:{folder}/", releases)
+    assert target == Target("install", str(folder))
+    assert str(target) == f"install:{folder}"
+
+
+def test_one_installation_has_one_name(releases, installed, monkeypatch):
+    folder = installed()
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("HOME", str(folder.parent))
+    names = ("tritonserver", "./tritonserver/", "~/tritonserver", str(folder))
+    assert {str(parse_target(f"install:{name}", releases)) for name in names} == {
+        f"install:{folder}"
+    }
+
+
+def test_a_folder_may_have_any_printable_name(releases, installed):
+    folder = installed("my server: größer [new]")
+    assert str(parse_target(f"install:{folder}", releases)) == f"install:{folder}"
+
+
+def test_an_unpacked_wheel_is_an_installation(releases, installed, tmp_path):
+    root = installed("unpacked/pytriton/tritonserver")
+    assert server_root(tmp_path / "unpacked") == root
+    assert server_root(root) == root
+    assert server_root(tmp_path) is None
+    assert str(parse_target(f"install:{tmp_path}/unpacked", releases)).endswith("/unpacked")
+
+
+@pytest.mark.parametrize("text", ["", ":", "wheel", "wheel:", "wheel: ", "24.10", "wheel:\n", "\0"])
+def test_what_is_no_target_is_refused_with_an_example(text, releases):
+    assert refusal(text, releases) == (
+        f"--target: {text!r} is no target: expected KIND:VALUE, such as wheel:24.10 or "
+        "install:/opt/tritonserver"
+    )
+
+
+@pytest.mark.parametrize("kind", ["", "whell", "WHEEL", "wheel ", "docker", "wh\neel"])
+def test_an_unknown_kind_is_refused(kind, releases):
+    assert refusal(f"{kind}:24.10", releases, where="TARGET") == (
+        f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ngc", "image", "url"])
+def test_a_kind_that_is_still_to_come_is_refused(kind, releases):
+    assert "are not supported yet: use one of wheel:, install:" in refusal(f"{kind}:x", releases)
+
+
+@pytest.mark.parametrize(
+    ("container", "why"),
+    [
+        ("25.01", "has no wheel with a server in it"),
+        ("24.11", "is no release we know"),
+        ("24.1", "is no release we know"),
+        (" 24.10", "is no release we know"),
+        ("2.51.0", "is no release we know"),
+        ("24.10:x", "is no release we know"),
+        ("x" * 1000, "is no release we know"),
+    ],
+)
+def test_a_release_without_a_wheel_is_refused(container, why, releases):
+    assert refusal(f"wheel:{container}", releases) == (
+        f"--target: {container!r} {why}: expected one of 24.10"
+    )
+
+
+def test_a_folder_without_a_server_is_refused(releases, tmp_path):
+    (tmp_path / "bin").mkdir()
+    assert "holds no tritonserver: expected bin/tritonserver in it" in refusal(
+        f"install:{tmp_path}", releases
+    )
+    (tmp_path / "bin" / "tritonserver").mkdir()
+    assert "holds no tritonserver" in refusal(f"install:{tmp_path}", releases)
+    assert "holds no tritonserver" in refusal("install:/dev/null", releases)
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [("x" * 5000, "File name too long"), ("~nobody-of-that-name/x", "home directory")],
+)
+def test_a_folder_that_cannot_be_looked_at_is_refused(folder, why, releases):
+    told = refusal(f"install:{folder}", releases)
+    assert told.startswith("--target: cannot look at '")
+    assert why in told

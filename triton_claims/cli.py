@@ -1,0 +1,255 @@
+"""The command line: what is claimed, what a run came to, and what a run needs beforehand.
+
+Exit codes: 0; 1 where the answer is bad news; 2 where the input is wrong, which one line on stderr
+tells; 130 after Ctrl-C. The checks themselves are run by pytest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from triton_claims import __version__
+from triton_claims.errors import Blocked, InputError, TritonClaimsError
+from triton_claims.notes.knowledge import Knowledge, find_root, load_knowledge, release_to_check
+from triton_claims.report.junit import junit_xml
+from triton_claims.report.sentence import sentences
+from triton_claims.report.summary import summary_markdown
+from triton_claims.report.table import aligned, table_lines
+from triton_claims.secrets import redact
+from triton_claims.servers import host, scratch
+from triton_claims.servers.cache import cache_root
+from triton_claims.servers.installation import prepare
+from triton_claims.servers.interpreters import find_interpreter
+from triton_claims.servers.targets import parse_target
+from triton_claims.verdicts.ledger import read_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TextIO
+
+    from triton_claims.notes.catalogue import Claim
+    from triton_claims.notes.releases import Release
+
+BAD_NEWS = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves it to :func:`main` to tell what is wrong: in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: The command line without the program's name; this process's by default.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        options = _parser().parse_args(argv)
+        code: int = options.command(options)
+    except InputError as problem:
+        _complain(str(problem))
+        return BAD_INPUT
+    except (TritonClaimsError, OSError) as problem:
+        _complain(redact(str(problem)))
+        return BAD_NEWS
+    except KeyboardInterrupt:
+        _complain("ended by Ctrl-C")
+        return INTERRUPTED
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="triton-claims",
+        description="The claims of NVIDIA Triton's release notes; `make check` decides them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"triton-claims {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=words, allow_abbrev=False)
+        added.set_defaults(command=run)
+        return added
+
+    listing = command("list", _list, "shows a release's claims and where their checks are")
+    listing.add_argument("--release", metavar="YY.MM", help="default: the newest with its notes")
+    listing.add_argument("--json", action="store_true", help="as one JSON object")
+
+    summary = command("summary", _summary, "shows what a ledger tells; exit code 1 if it's bad")
+    summary.add_argument("ledger", metavar="LEDGER", type=Path, help="a run's ledger.jsonl")
+    summary.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="writes summary.md and junit.xml there"
+    )
+
+    fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
+    fetch.add_argument("target", metavar="TARGET", nargs="+", help="such as wheel:24.10")
+
+    command("sweep", _sweep, "clears up after runs that were killed")
+    command("doctor", _doctor, "tells what can't work on this machine")
+    return parser
+
+
+def _knowledge() -> Knowledge:
+    return load_knowledge(find_root(Path.cwd()))
+
+
+def _list(options: argparse.Namespace) -> int:
+    knowledge = _knowledge()
+    release = release_to_check(knowledge, options.release, where="--release")
+    claims = [knowledge.catalogue[each] for each in release.claims]
+    if options.json:
+        _say_all(json.dumps(_listing(knowledge, release, claims), indent=2).splitlines())
+        return 0
+    rows = [("claim", "kind", "versions", "needs", "check")]
+    for claim in claims:
+        check = knowledge.checks.get(claim.id)
+        where = f"{check.path}:{check.line}" if check else "unchecked"
+        needs = ", ".join(claim.needs) or "-"
+        rows.append((claim.id, str(claim.kind), claim.versions.describe(), needs, where))
+    _say_all(aligned(rows))
+    return 0
+
+
+def _listing(knowledge: Knowledge, release: Release, claims: Sequence[Claim]) -> dict[str, Any]:
+    listed = []
+    for claim in claims:
+        check = knowledge.checks.get(claim.id)
+        since, until = claim.versions.since, claim.versions.until
+        listed.append(
+            {
+                "id": claim.id,
+                "kind": str(claim.kind),
+                "statement": claim.statement,
+                "since": str(since) if since else None,
+                "until": str(until) if until else None,
+                "needs": claim.needs,
+                "check": {
+                    "path": check.path.as_posix(),
+                    "line": check.line,
+                    "function": check.function,
+                }
+                if check
+                else None,
+            }
+        )
+    return {
+        "release": {"container": release.container, "server": str(release.server)},
+        "claims": listed,
+    }
+
+
+def _summary(options: argparse.Namespace) -> int:
+    ledger = read_ledger(options.ledger)
+    _say_all((*table_lines(ledger), "", *sentences(ledger)))
+    if options.output is not None:
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+            for name, text in (
+                ("summary.md", summary_markdown(ledger)),
+                ("junit.xml", junit_xml(ledger)),
+            ):
+                (options.output / name).write_text(text, encoding="utf-8")
+        except (OSError, ValueError) as problem:  # ValueError: a NUL byte in the path
+            reason = getattr(problem, "strerror", None) or problem
+            raise InputError(
+                f"cannot write into {str(options.output)!r}: {reason}", where="--output"
+            ) from None
+    good = ledger.truncation is None and ledger.footer and not ledger.footer["failures"]
+    return 0 if good else BAD_NEWS
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    releases = _knowledge().releases
+    targets = [parse_target(text, releases, where="TARGET") for text in options.target]
+    code = 0
+    for target in dict.fromkeys(targets):
+        try:
+            installation = prepare(target, _progress)
+        except TritonClaimsError as problem:
+            _complain(redact(f"{target}: {problem}"))
+            code = BAD_NEWS
+        else:
+            _say(f"{target} is ready: {installation.binary}, models on {installation.model_python}")
+    return code
+
+
+def _sweep(_options: argparse.Namespace) -> int:
+    swept = scratch.sweep()
+    _say_all(f"cleared up after the run {run}" for run in swept)
+    if not swept:
+        _say("there was nothing to clear up")
+    return 0
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    obstacles = host.obstacles()
+    for line in obstacles:
+        _complain(line)
+    if obstacles:
+        return BAD_NEWS
+    code = 0
+    _say(f"cache: {cache_root()}")
+    # Servers with the same stubs get the same Python.
+    wheels: dict[tuple[str, ...], list[str]] = {}
+    for release in _knowledge().releases.values():
+        if release.wheel is not None:
+            wheels.setdefault(release.wheel.stubs, []).append(f"wheel:{release.container}")
+    for stubs, targets in wheels.items():
+        named = targets[0] if len(targets) == 1 else f"{targets[0]} to {targets[-1]}"
+        try:
+            python = find_interpreter(stubs, progress=_progress)
+        except Blocked as problem:
+            _complain(f"{named}: {problem}")
+            code = BAD_NEWS
+        else:
+            _say(f"{named}: the models run on Python {python.release}, {python.executable}")
+    if code == 0:
+        _say("everything the embedded servers need is here")
+    return code
+
+
+def _progress(line: str) -> None:
+    _say(redact(line))
+
+
+def _say(line: str) -> None:
+    """Prints a line; whoever reads no further has seen enough, and the exit code is the answer."""
+    try:
+        print(_plain(line, sys.stdout), flush=True)  # noqa: T201 - its purpose
+    except OSError as problem:
+        # What the buffer still holds must not be tried again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(problem, BrokenPipeError):
+            raise
+
+
+def _say_all(lines: Any) -> None:
+    for line in lines:
+        _say(line)
+
+
+def _complain(line: str) -> None:
+    print(f"triton-claims: error: {_plain(line, sys.stderr)}", file=sys.stderr)  # noqa: T201
+
+
+def _plain(line: str, stream: TextIO | None) -> str:
+    """One line, whatever is in it: a file's name or a ledger may hold anything."""
+    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+    encoding = getattr(stream, "encoding", None) or "utf-8"  # there may be no stdout at all
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
