@@ -102,6 +102,17 @@ def test_elsewhere_the_data_are_this_projects_own(run, tmp_path, monkeypatch):
     assert "server-version" in answer.out
 
 
+def test_an_installation_without_data_says_where_to_go(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("triton_claims.notes.knowledge._OWN_ROOT", tmp_path)
+    answer = run("list")
+    assert answer.code == 2
+    assert answer.complaint == (
+        f"{tmp_path}: found no releases/claims.toml here, expected to be started in the project's "
+        "folder"
+    )
+
+
 # -- summary
 
 

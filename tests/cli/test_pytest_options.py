@@ -44,6 +44,7 @@ WRONG = {
     "--claim=no-such-*": "ERROR: --claim: 'no-such-*' matches no claim of 25.01",
     "--claim=": "ERROR: --claim: '' matches no claim of 25.01",
     "--require=everything": "ERROR: --require: 'everything' is unknown",
+    "--reports=/dev/null/x": "ERROR: --reports: cannot write to ",
     "--reports=README.md": f"ERROR: --reports: '{ROOT}/README.md' is no folder",
 }
 
@@ -75,6 +76,7 @@ OPTIONS = {"--target": (), "--claim": (), "--release": None, "--require": None, 
 def config_of(root, **options):
     """As much of pytest's configuration as is read."""
     given = {**OPTIONS, **{f"--{name}": value for name, value in options.items()}}
+    given["collectonly"] = False
     return SimpleNamespace(
         rootpath=root,
         getoption=given.__getitem__,
@@ -91,14 +93,16 @@ def test_the_negative_control(project):
 
 
 @pytest.mark.parametrize("option", sorted(OPTIONS))
-def test_whatever_an_option_is_given_it_is_valid_or_told_in_one_line(project, option):
+def test_whatever_an_option_is_given_it_is_valid_or_told_in_one_line(project, option, tmp_path):
     name = option.removeprefix("--")
     complaints = []
     for case in range(100):
         rng = seeded(option, case)
         value = target(rng) if name == "target" else text(rng)
-        if name == "reports" and (len(value) > 250 or "\0" in value):
+        if name == "reports" and "\0" in value:
             continue  # no shell passes on a NUL
+        if name == "reports":
+            value = f"{tmp_path}/{value.replace('..', '')}"  # the folder is made
         several = isinstance(OPTIONS[option], tuple)
         config = config_of(project.root, **{name: [value] if several else value})
         told = complaint(partial(_read, config))

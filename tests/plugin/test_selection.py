@@ -206,3 +206,11 @@ def test_a_run_elsewhere_writes_no_reports(project):
     (tests / "test_own.py").write_text("def test_own():\n    pass\n", encoding="utf-8")
     assert project.run("tests").ret == 0
     assert not project.reports.exists()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "worker"])
+def test_target_whose_path_is_not_ascii(project, workers):
+    target = project.stage("Größe [1] x")
+    assert project.run("suites", "--target", target, *workers).ret == 0
+    assert project.ledger().footer["complete"]
+    assert {cell.target for cell in project.ledger().cells} == {target}
