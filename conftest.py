@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["fixtures.plugin"]
+pytest_plugins = [
+    "fixtures.plugin",
+    "pytester",
+]  # pytester is for tests/, and loads from here alone

@@ -11,8 +11,6 @@ import pytest
 from staged.staging import stage
 from triton_claims.verdicts.ledger import read_ledger
 
-pytest_plugins = ["pytester"]
-
 ROOT = Path(__file__).resolve().parents[2]
 
 #: One check that does what the environment variable of its name says.

@@ -106,7 +106,8 @@ class ServerPool:
         installation = self.installation_of(specification.target)
         scratch = self._scratch_folder()
         number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
-        name = f"{specification.key}-{number}"
+        # Unique on the machine: a server that answers under this name is the one started here.
+        name = f"{specification.key}-{number}.{scratch.run}"
         began = time.perf_counter()
         assemble(specification.models, self._model_repository, scratch.folder / name / "models")
         try:
