@@ -10,7 +10,7 @@ ARGS ?=
 export PYTHON
 
 check: set-up
-	@.venv/bin/python -m pytest suites $(ARGS)
+	@.venv/bin/python -m pytest suites -p no:randomly $(ARGS)
 
 test: set-up
 	@.venv/bin/python -m pytest tests -n 2 $(ARGS)

@@ -25,17 +25,21 @@ class Reception:
 
     Attributes:
         model: The model's name.
+        controlled: Whether the model has a correlation-ID control.
         sent: The correlation ID.
         answers: The server's answers, as far as it went.
         reports: What the model said of each request it got.
         harm: What the case did to the server, if it harmed it.
+        log: The end of the log of the server, if it died.
     """
 
     model: str
+    controlled: bool
     sent: int | str
     answers: tuple[Answer, ...]
     reports: tuple[dict, ...]
     harm: str | None = None
+    log: str = ""
     expected_answers: int = field(default=1, repr=False)
 
     @property
@@ -49,15 +53,7 @@ class Reception:
 
         A model without a correlation-ID control gets it in its requests alone.
         """
-        return (
-            self.accepted
-            and self.harm is None
-            and all(
-                report["request"] == {"type": type(self.sent).__name__, "value": self.sent}
-                and report["control"] in (None, self._control(report["control"]))
-                for report in self.reports
-            )
-        )
+        return self.accepted and self.harm is None and all(map(self._is_right, self.reports))
 
     @property
     def unanswered(self) -> bool:
@@ -65,12 +61,14 @@ class Reception:
         return any(answer.status == NO_ANSWER for answer in self.answers)
 
     def refused_naming(self, *names: str) -> bool:
-        """Whether it was refused as the caller's mistake, in words that hold all these names."""
+        """Whether it was refused as the caller's mistake, naming the model and all these."""
         answer = self.answers[-1] if self.answers else None
         return (
             answer is not None
             and answer.refused_as_invalid
-            and all(_is_word_in(name, answer.message) for name in names)
+            and _is_word_in(self.model, answer.message)
+            # The model's own name may hold the name of a datatype.
+            and all(_is_word_in(name, answer.message.replace(self.model, "")) for name in names)
         )
 
     @property
@@ -82,16 +80,24 @@ class Reception:
         if self.answers and not self.answers[-1].accepted:
             words.append(str(self.answers[-1]))
         elif self.accepted:
-            report = self.reports[-1]
+            wrong = [report for report in self.reports if not self._is_right(report)]
+            report = wrong[0] if wrong else self.reports[-1]
             words.append(f"accepted, but the model got {json.dumps(report, ensure_ascii=False)}")
         if self.harm:
             words.append(self.harm)
         return "; ".join(words) or "no answer is known"
 
-    def _control(self, control: dict | None) -> dict:
-        datatype = control["datatype"] if control else ""
-        right_type = (datatype == "BYTES") == isinstance(self.sent, str)
-        return {"datatype": datatype if right_type else "", "values": [self.sent]}
+    def _is_right(self, report: dict) -> bool:
+        control = report["control"]
+        if (control is not None) != self.controlled:
+            return False
+        return report["request"] == {"type": type(self.sent).__name__, "value": self.sent} and (
+            control is None
+            or (
+                control["values"] == [self.sent]
+                and (control["datatype"] == "BYTES") == isinstance(self.sent, str)
+            )
+        )
 
 
 Send = Callable[..., Reception]
@@ -109,7 +115,7 @@ def send(server, client) -> Send:
         sequence = START_MIDDLE_END if whole_sequence else SINGLE_REQUEST
         under_test = to or server
         asking = client if to is None else to.client(client.protocol)
-        answers, reports, harm = [], [], None
+        answers, reports, harm, log = [], [], None, ""
         try:
             for start, end in sequence:
                 answer = asking.infer(
@@ -126,12 +132,19 @@ def send(server, client) -> Send:
                 reports.append(_report(answer))
             harm = under_test.process.harm()
         except ServerDiedError as death:
-            harm = f"the server {death.how}"
+            harm, log = f"the server {death.how}", str(death)
         finally:
             if to is not None:
                 asking.close()
         reception = Reception(
-            model.name, correlation_id, tuple(answers), tuple(reports), harm, len(sequence)
+            model.name,
+            model["control"] != "none",
+            correlation_id,
+            tuple(answers),
+            tuple(reports),
+            harm,
+            log,
+            len(sequence),
         )
         # A sequence that stopped half-way still holds its place in the scheduler.
         stuck = len(sequence) > 1 and not reception.accepted

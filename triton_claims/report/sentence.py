@@ -34,7 +34,7 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     verdicts = Counter(cell.verdict for cell in cells)
     if verdicts[Verdict.BASELINE]:
         parts.append(
-            f"what is claimed only of other versions must be absent, and is "
+            f"what is claimed of other versions alone must be absent there, and is "
             f"({count(verdicts[Verdict.BASELINE], 'cell')} baseline)"
         )
     if verdicts[Verdict.CONFIRMED]:

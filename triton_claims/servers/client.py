@@ -71,6 +71,7 @@ class Client:
     Args:
         protocol: ``grpc`` or ``http``.
         server: Gives the server of the moment; it may be replaced between two requests.
+        on_exchange: Told every request with what came of it, in words.
         timeout: Seconds until a request counts as unanswered.
     """
 
@@ -78,12 +79,14 @@ class Client:
         self,
         protocol: str,
         server: Callable[[], ServerProcess],
+        on_exchange: Callable[[str], None] = lambda _words: None,
         timeout: float = ANSWER_TIMEOUT,
     ) -> None:
         self.protocol = protocol
         self.timeout = timeout
         self.seconds = 0.0
         self._server = server
+        self._on_exchange = on_exchange
         self._connected: ServerProcess | None = None
         self._connection: Any = None
 
@@ -106,10 +109,35 @@ class Client:
             ServerDiedError: The server ended meanwhile.
             BrokenError: No connection although it runs, or an answer that is none.
         """
-        server = self._server()
         words = f"{self.protocol} {model}"
         if sequence_id != 0:
             words += f" sequence {_shortened(sequence_id)}"
+            words += " start" * sequence_start + " end" * sequence_end
+        try:
+            answer = self._infer(
+                words,
+                model,
+                inputs,
+                expected_outputs,
+                sequence_id=sequence_id,
+                sequence_start=sequence_start,
+                sequence_end=sequence_end,
+            )
+        except BrokenError as problem:
+            self._on_exchange(f"{words}: {str(problem).partition(chr(10))[0]}")
+            raise
+        self._on_exchange(f"{words}: {answer}")
+        return answer
+
+    def _infer(
+        self,
+        words: str,
+        model: str,
+        inputs: Mapping[str, Array],
+        expected_outputs: Sequence[str],
+        **sequence: Any,
+    ) -> Answer:
+        server = self._server()
         began = time.perf_counter()
         try:
             connection, library = self._connect(server)
@@ -123,9 +151,7 @@ class Client:
             result = connection.infer(
                 model,
                 tensors,
-                sequence_id=sequence_id,
-                sequence_start=sequence_start,
-                sequence_end=sequence_end,
+                **sequence,
                 **({"client_timeout": self.timeout} if self.protocol == "grpc" else {}),
             )
             outputs = {name: result.as_numpy(name) for name in expected_outputs}

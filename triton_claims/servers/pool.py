@@ -158,9 +158,14 @@ class ServerPool:
         if server is not None:
             self.discard(server)
 
-    def client(self, protocol: str, server: Callable[[], ServerProcess]) -> Client:
+    def client(
+        self,
+        protocol: str,
+        server: Callable[[], ServerProcess],
+        on_exchange: Callable[[str], None] = lambda _words: None,
+    ) -> Client:
         """A client whose time counts as the servers' work, closed when the pool is."""
-        client = Client(protocol, server)
+        client = Client(protocol, server, on_exchange)
         self._clients.append(client)
         return client
 
