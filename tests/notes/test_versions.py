@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from triton_claims.notes.versions import ServerVersion, VersionRange, is_container_version
+from triton_claims.notes.versions import ServerVersion, VersionRange
 
 
 def version(text):
@@ -78,27 +78,3 @@ def test_an_open_range_holds_everything():
 def test_a_range_that_ends_before_it_starts_is_refused():
     with pytest.raises(ValueError, match=r"since 2\.54\.0 is newer than until 2\.53\.0"):
         span("2.54.0", "2.53.0")
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "overlap"),
-    [
-        ((None, None), (None, None), True),
-        (("2.2.0", None), (None, "2.2.0"), True),
-        (("2.2.1", None), (None, "2.2.0"), False),
-        (("2.1.0", "2.2.0"), ("2.2.0", "2.3.0"), True),
-        (("2.1.0", "2.2.0"), ("2.3.0", "2.4.0"), False),
-        (("2.1.0", "2.9.0"), ("2.3.0", "2.4.0"), True),
-    ],
-)
-def test_ranges_overlap_in_either_order(one, other, overlap):
-    assert span(*one).overlaps(span(*other)) is overlap
-    assert span(*other).overlaps(span(*one)) is overlap
-
-
-@pytest.mark.parametrize(
-    ("text", "good"),
-    [("25.01", True), ("24.12", True), ("25.13", False), ("25.1", False), ("25.01\n", False)],
-)
-def test_container_versions_are_years_and_months(text, good):
-    assert is_container_version(text) is good

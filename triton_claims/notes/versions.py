@@ -1,4 +1,4 @@
-"""Versions of the server and of its containers, and ranges of them."""
+"""Versions of the server, and ranges of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 # A pre-release or build suffix ("dev", "-rc1", "+cu12") says nothing about which promises hold.
 _SERVER = re.compile(r"([0-9]{1,5})\.([0-9]{1,5})\.([0-9]{1,5})(?:[+-]?[A-Za-z][0-9A-Za-z.+-]*)?")
-_CONTAINER = re.compile(r"[0-9]{2}\.(?:0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,10 +60,6 @@ class VersionRange:
             self.until is None or version <= self.until
         )
 
-    def overlaps(self, other: VersionRange) -> bool:
-        """Tell whether some version, released or not, lies in both ranges."""
-        return _not_after(self.since, other.until) and _not_after(other.since, self.until)
-
     def describe(self) -> str:
         """Spell the range in words: ``since 2.54.0``, ``2.44.0 to 2.46.0``, ``every version``."""
         if self.since is None:
@@ -72,12 +67,3 @@ class VersionRange:
         if self.until is None:
             return f"since {self.since}"
         return f"{self.since} to {self.until}"
-
-
-def is_container_version(text: str) -> bool:
-    """Tell whether the text is a container version, ``YY.MM``; those sort as plain text."""
-    return _CONTAINER.fullmatch(text) is not None
-
-
-def _not_after(since: ServerVersion | None, until: ServerVersion | None) -> bool:
-    return since is None or until is None or since <= until

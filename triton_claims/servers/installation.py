@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers import host
 from triton_claims.servers.cache import Progress, build_once, cache_root
+from triton_claims.servers.digests import file_digest
 from triton_claims.servers.environments import model_environment
 from triton_claims.servers.installed_python import InstalledPython, find_installed_python
 from triton_claims.servers.interpreters import find_interpreter, linked_library, stub_python
@@ -238,15 +239,6 @@ def server_digest(target: Target) -> str | None:
         return target.release.wheel.sha256
     root = server_root(Path(target.value))
     return file_digest(root / "bin" / "tritonserver") if root else None
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _folders(path: str) -> list[str]:

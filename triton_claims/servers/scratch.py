@@ -58,11 +58,6 @@ class Scratch:
     run: str
     folder: Path
 
-    @property
-    def shared_memory_prefix(self) -> str:
-        """How the names of the run's shared-memory files begin."""
-        return f"triton_claims_{self.run}_"
-
     def remove(self) -> None:
         """Removes all the run has left: processes, shared memory, folder."""
         _clear(self.run, self.folder)

@@ -8,12 +8,12 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers.cache import build_once, cache_root, downloads, is_finished
+from triton_claims.servers.digests import file_digest
 from triton_claims.servers.pip_command import PIP, WRONG_HASH, run_pip
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def fetch_wheel(
     def build(building: Path) -> None:
         local = downloads() / wheel.filename
         if local.is_file():
-            if _digest(local) == wheel.sha256:
+            if file_digest(local) == wheel.sha256:
                 progress(f"unpacking {local}")
                 unpack(local, building)
                 return
@@ -144,7 +144,7 @@ def _fetch(
     file = fetching / wheel.filename
     if not file.is_file():
         raise _SpoiltError(f"pip brought no file {wheel.filename}")
-    if _digest(file) != wheel.sha256:
+    if file_digest(file) != wheel.sha256:
         raise _SpoiltError(WRONG_HASH)
     return file
 
@@ -201,11 +201,3 @@ def _is_needed(name: str) -> bool:
         or path.is_relative_to(LIBRARIES)
         or _METADATA.match(name) is not None
     )
-
-
-def _digest(file: Path) -> str:
-    digest = sha256()
-    with file.open("rb") as opened:
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
