@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -24,10 +23,7 @@ from triton_claims.servers.wheels import fetch_wheel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from triton_claims.notes.releases import Release
-
 _STUB = "triton_python_backend_stub"
-_OPTION = re.compile(r"--([a-z][a-z0-9-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,6 @@ class Installation:
         libraries: Folders for LD_LIBRARY_PATH, in order.
         path: Folders for PATH, in order; the models' ``python3`` is found there.
         digest: SHA-256 that identifies the server: of the wheel, or of the binary.
-        release: The release the target names, where it names one.
         stated_version: The server version written beside the installation, where there is one.
         model_python: The Python that runs the models, for the record.
     """
@@ -52,7 +47,6 @@ class Installation:
     libraries: tuple[Path, ...]
     path: tuple[Path, ...]
     digest: str
-    release: Release | None = None
     stated_version: str | None = None
     model_python: str = "none"
 
@@ -228,7 +222,6 @@ def _from_unpacked_wheel(
         libraries=(folder / "lib", unpacked / "nvidia_pytriton.libs", interpreter.libpython),
         path=(environment / "bin",),
         digest=digest,
-        release=target.release,
         model_python=f"{interpreter.executable} ({interpreter.version})",
     )
 
