@@ -25,7 +25,7 @@ class Reception:
 
     Attributes:
         model: The model's name.
-        controlled: Whether the model has a correlation-ID control.
+        control: The datatype of its correlation-ID control, or "none" without one.
         sent: The correlation ID.
         answers: The server's answers, as far as it went.
         reports: What the model said of each request it got.
@@ -34,7 +34,7 @@ class Reception:
     """
 
     model: str
-    controlled: bool
+    control: str
     sent: int | str
     answers: tuple[Answer, ...]
     reports: tuple[dict, ...]
@@ -60,15 +60,21 @@ class Reception:
         """Whether a request got no answer in time."""
         return any(answer.status == NO_ANSWER for answer in self.answers)
 
-    def refused_naming(self, *names: str) -> bool:
-        """Whether it was refused as the caller's mistake, naming the model and all these."""
+    @property
+    def refused_as_claimed(self) -> bool:
+        """Whether it was refused as the caller's mistake, naming both datatypes and the model.
+
+        The server went on as before.
+        """
         answer = self.answers[-1] if self.answers else None
-        return (
-            answer is not None
-            and answer.refused_as_invalid
-            and _is_word_in(self.model, answer.message)
-            # The model's own name may hold the name of a datatype.
-            and all(_is_word_in(name, answer.message.replace(self.model, "")) for name in names)
+        if answer is None or self.harm or not answer.refused_as_invalid:
+            return False
+        sent = "BYTES" if isinstance(self.sent, str) else "UINT64"
+        expected = "BYTES" if self.control == "STRING" else self.control
+        # The model's own name may hold the name of a datatype.
+        rest = answer.message.replace(self.model, "")
+        return _is_word_in(self.model, answer.message) and all(
+            _is_word_in(name, rest) for name in (sent, expected)
         )
 
     @property
@@ -89,7 +95,7 @@ class Reception:
 
     def _is_right(self, report: dict) -> bool:
         control = report["control"]
-        if (control is not None) != self.controlled:
+        if (control is None) != (self.control == "none"):
             return False
         return report["request"] == {"type": type(self.sent).__name__, "value": self.sent} and (
             control is None
@@ -130,7 +136,8 @@ def send(server, client) -> Send:
                 if not answer.accepted:
                     break
                 reports.append(_report(answer))
-            harm = under_test.process.harm()
+            if answers[-1].status != NO_ANSWER:  # a silent server would be silent again
+                harm = under_test.process.harm()
         except ServerDiedError as death:
             harm, log = f"the server {death.how}", str(death)
         finally:
@@ -138,7 +145,7 @@ def send(server, client) -> Send:
                 asking.close()
         reception = Reception(
             model.name,
-            model["control"] != "none",
+            model["control"],
             correlation_id,
             tuple(answers),
             tuple(reports),

@@ -91,25 +91,26 @@ def test_string_id_to_an_integer_control_is_refused(server, send, tell, evidence
 
     receptions = []
     with evidence.step("a short string"):
-        receptions += [send(each, "abc-1") for each in INTEGER_MODELS]
+        for each in INTEGER_MODELS:
+            receptions.append(send(each, "abc-1"))
+            if receptions[-1].unanswered:
+                break
     with (
         evidence.step("128 bytes, which overflow a buffer of servers before 2.54"),
         server.fresh(INTEGER_MODELS) as fresh,
     ):
         for each in INTEGER_MODELS:
             receptions.append(send(each, ascii_id(128), to=fresh))
-            if not receptions[-1].refused_naming("BYTES", each["control"]):
+            if not receptions[-1].refused_as_claimed:
                 fresh.renew()  # what has overflowed may break later, and elsewhere
+            if receptions[-1].unanswered:
+                break
     evidence.show("what became of each string", tell(receptions))
     with evidence.step("observations, which decide nothing"):
         evidence.show("a string without a control", tell([send(UNCONTROLLED, "abc-1")]))
         evidence.show("2**40 for an INT32 control", tell([send(INTEGER_MODELS[0], 2**40)]))
 
-    wrong = [
-        reception
-        for reception, each in zip(receptions, [*INTEGER_MODELS, *INTEGER_MODELS], strict=True)
-        if reception.harm or not reception.refused_naming("BYTES", each["control"])
-    ]
+    wrong = [reception for reception in receptions if not reception.refused_as_claimed]
     assert not wrong, (
         f"{len(wrong)} of {len(receptions)} string IDs for an integer control were not refused "
         "with an error that names both datatypes and the model:\n" + tell(wrong)
@@ -136,11 +137,7 @@ def test_integer_id_to_a_string_control_is_refused(server, send, tell, evidence)
                 break
     evidence.show("what became of each number", tell(receptions))
 
-    wrong = [
-        reception
-        for reception in receptions
-        if reception.harm or not reception.refused_naming("UINT64", "BYTES")
-    ]
+    wrong = [reception for reception in receptions if not reception.refused_as_claimed]
     assert not wrong, (
         f"{len(wrong)} of {len(receptions)} numeric IDs for a string control were not refused "
         "with an error that names both datatypes and the model:\n" + tell(wrong)
