@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
-from triton_claims.servers.scratch import Owner, sweep
+import psutil
+
+from triton_claims.servers.scratch import Owner, sweep, wait_until_ended
 
 
 class Guard:
@@ -40,10 +41,10 @@ def main(pid: str, created: str) -> None:
     if sys.stdin.buffer.read():
         return
     owner = Owner(int(pid), float(created))
-    # The pipe closes a moment before the process is gone.
-    deadline = time.monotonic() + 30
-    while owner.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.05)  # no event tells a process that is not the parent
+    with suppress(psutil.NoSuchProcess):
+        # The pipe closes a moment before the process is gone.
+        if owner.is_alive():
+            wait_until_ended([psutil.Process(owner.pid)], timeout=30)
     sweep()
 
 
