@@ -229,3 +229,24 @@ def test_secrets_reach_neither_ledger_nor_allure(project, monkeypatch):
             content = path.read_bytes()
             assert b"hf_abcdefghijklmnop" not in content, path
             assert b"geheim123" not in content, path
+
+
+def test_server_that_dies_under_a_check_is_told_with_its_log(project):
+    project.check("""
+        import os
+        import signal
+
+        import pytest
+
+
+        @pytest.mark.claim("server-version")
+        def test_always(server):
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.how_it_ended(30)
+            server.process.get("/v2")
+    """)
+    project.run("suites", "--target", project.stage("server"))
+    (cell,) = project.ledger().cells
+    assert cell.verdict.value == "error"
+    assert "the server was killed by SIGKILL (exit status -9)" in cell.reason
+    assert "Started HTTPService" in cell.reason

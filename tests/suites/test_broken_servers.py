@@ -70,8 +70,9 @@ def without_numbers(silent_runs, start_run):  # noqa: ARG001 - those are to wait
 def test_a_server_that_cannot_be_used_is_an_error(useless, name):
     assert useless.verdicts(name) == useless.expected(error=[*ALL, "version"])
     for cell in useless.cells(name).values():
-        assert cell.server_version is None
-        assert cell.expectation is None
+        if name != "dies when ready":  # which may live just long enough to tell its version
+            assert cell.server_version is None
+            assert cell.expectation is None
         for phrase in USELESS[name][1]:
             assert phrase in cell.reason
 
