@@ -250,3 +250,13 @@ def test_server_that_dies_under_a_check_is_told_with_its_log(project):
     assert cell.verdict.value == "error"
     assert "the server was killed by SIGKILL (exit status -9)" in cell.reason
     assert "Started HTTPService" in cell.reason
+
+
+def test_report_that_cannot_be_written_takes_nothing_with_it(project):
+    (project.reports / "summary.md").mkdir(parents=True)
+    result = project.run("suites", "--target", project.stage("server"))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["summary.md could not be written: *"])
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    assert project.ledger().footer["complete"]
+    assert (project.reports / "junit.xml").is_file()
