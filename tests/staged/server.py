@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,9 @@ from staged.serving import EXTENSIONS, Serving, die
 from staged.staging import Knobs
 
 _CHILD_LIFE = "300"  # seconds; a child that nobody ends shall not stay for ever
+
+
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def main(arguments: list[str], folder: Path) -> NoReturn:
@@ -42,8 +46,7 @@ def _run(options: Options, folder: Path) -> int:
         return 0
     knobs = Knobs.from_json((folder / "knobs.json").read_text(encoding="utf-8"))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its deaths are staged: nobody wants the core
-    stopping = threading.Event()
-    _obey_signals(knobs, stopping)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     explicit = options.last("model-control-mode", "none") == "explicit"
     try:
         models = load_models(
@@ -61,7 +64,7 @@ def _run(options: Options, folder: Path) -> int:
         sys.stderr.write("error: creating server: Internal - failed to load all models\n")
         die(knobs.signal, knobs.exit_code)
     _log_start(serving, options)
-    if stopping.wait(knobs.slow_start):
+    if _is_told_to_stop(knobs, knobs.slow_start):
         return 0
     try:
         # Held until the process ends: a gRPC server that nobody refers to stops.
@@ -69,19 +72,27 @@ def _run(options: Options, folder: Path) -> int:
     except _PortInUseError as error:
         _log("E", "main.cc:245", f"failed to start {error} already in use ")
         return 1
-    stopping.wait()
+    _is_told_to_stop(knobs)
     return _stop(serving, float(options.last("exit-timeout-secs", "30")))
 
 
-def _obey_signals(knobs: Knobs, stopping: threading.Event) -> None:
-    def stop(number: int, _frame: Any) -> None:
-        # Not by sys.stderr: a signal may come in the middle of one of its writes.
-        os.write(2, f"Signal ({number}) received.\n".encode())
-        if not (knobs.ignores_sigterm and number == signal.SIGTERM):
-            stopping.set()
+def _is_told_to_stop(knobs: Knobs, seconds: float | None = None) -> bool:
+    """Waits for a signal to stop; for so many seconds, or for ever.
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    The signals are blocked in every thread and taken here: a handler of Python's runs only when
+    the main thread gets round to it, which one that waits may never do.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        if deadline is None:
+            told = signal.sigwaitinfo(_STOP_SIGNALS)
+        else:
+            told = signal.sigtimedwait(_STOP_SIGNALS, max(0.0, deadline - time.monotonic()))
+        if told is None:
+            return False
+        os.write(2, f"Signal ({told.si_signo}) received.\n".encode())
+        if not (knobs.ignores_sigterm and told.si_signo == signal.SIGTERM):
+            return True
 
 
 def _leave_behind(options: Options) -> None:
