@@ -145,7 +145,7 @@ class ServerPool:
         server.kill()
         log = server.log()  # after the end: what a dying server says comes last
         self._keep_log(server.name, log)
-        server.discard()
+        server.remove_traces()
         self.figures = replace(
             self.figures,
             stop_seconds=self.figures.stop_seconds + time.perf_counter() - began,

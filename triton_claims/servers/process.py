@@ -25,6 +25,7 @@ from triton_claims.servers.scratch import (
     RUN_VARIABLE,
     Scratch,
     remove_shared_memory,
+    shared_memory_prefix,
     wait_until_ended,
 )
 
@@ -195,12 +196,7 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             return self.kill()
         finally:
-            self._remove_traces()
-
-    def discard(self) -> None:
-        """Ends it at once with all its children, and removes what it left."""
-        self.kill()
-        self._remove_traces()
+            self.remove_traces()
 
     def kill(self) -> int:
         """Ends it at once with all its children; its folder stays.
@@ -221,10 +217,11 @@ class ServerProcess:
         wait_until_ended(family, timeout=10)
         return status
 
-    def _remove_traces(self) -> None:
+    def remove_traces(self) -> None:
+        """Removes what a server that has ended left: children, shared memory, its folder."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # stubs that outlived their server
-        remove_shared_memory(_shared_memory_prefix(self.launch.environment, self.name))
+        remove_shared_memory(shared_memory_prefix(self.launch.environment[RUN_VARIABLE], self.name))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -272,7 +269,8 @@ def start_server(
     Raises:
         ServerFailedToStartError: It ended or did not get ready; with exit status and log.
     """
-    for attempt in range(_PORT_ATTEMPTS):
+    attempt = 1
+    while True:
         try:
             return _start_once(
                 installation,
@@ -285,9 +283,9 @@ def start_server(
         except ServerFailedToStartError as failure:
             # Between finding a free port and the server's taking it, somebody else may have.
             taken = any(text in str(failure).lower() for text in _PORT_TAKEN)
-            if not taken or attempt == _PORT_ATTEMPTS - 1:
+            if not taken or attempt == _PORT_ATTEMPTS:
                 raise
-    raise AssertionError("unreachable")  # pragma: no cover
+        attempt += 1
 
 
 def _start_once(
@@ -368,8 +366,7 @@ def _launch(
     command = [
         str(installation.binary),
         *(f"{option}={value}" for option, value in ours.items() if option not in given),
-        "--backend-config=python,shm-region-prefix-name="
-        + _shared_memory_prefix(full_environment, name),
+        "--backend-config=python,shm-region-prefix-name=" + shared_memory_prefix(scratch.run, name),
         *arguments,
     ]
     return Launch(
@@ -378,10 +375,6 @@ def _launch(
         http=f"{_LOOPBACK}:{http_port}",
         grpc=f"{_LOOPBACK}:{grpc_port}",
     )
-
-
-def _shared_memory_prefix(environment: Mapping[str, str], name: str) -> str:
-    return f"triton_claims_{environment[RUN_VARIABLE]}_{name}_"
 
 
 @lru_cache
@@ -410,13 +403,14 @@ def supported_options(installation: Installation, folder: Path) -> frozenset[str
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise ServerFailedToStartError(f"cannot start {installation.binary}: {problem}") from None
     text = answer.stdout + answer.stderr
-    options = frozenset(part.split()[0] for part in text.split("--")[1:] if part.split())
-    if "model-repository" not in {option.strip("<>=,.:;") for option in options}:
+    words = (part.split()[:1] for part in text.split("--")[1:])
+    options = frozenset(word.strip("<>=,.:;") for first in words for word in first)
+    if "model-repository" not in options:
         raise ServerFailedToStartError(
             f"{installation.binary} --help {describe_exit(answer.returncode)} and lists no "
             f"--model-repository; it printed:\n{redact(text[-2000:])}"
         )
-    return frozenset(option.strip("<>=,.:;") for option in options)
+    return options
 
 
 def free_ports(count: int) -> list[int]:

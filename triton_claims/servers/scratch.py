@@ -162,12 +162,17 @@ def _clear(run: str, folder: Path) -> None:
             except psutil.Error:
                 continue
         wait_until_ended(processes, timeout=5)
-    remove_shared_memory(f"triton_claims_{run}_")
+    remove_shared_memory(shared_memory_prefix(run))
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.parent.rmdir()
     except OSError:  # other runs are there
         return
+
+
+def shared_memory_prefix(run: str, server: str | None = None) -> str:
+    """How the names of the shared-memory files of a run, or of one of its servers, begin."""
+    return f"triton_claims_{run}_" + (f"{server}_" if server else "")
 
 
 def remove_shared_memory(prefix: str) -> None:
