@@ -61,7 +61,7 @@ def main(target_id: str | None = None) -> None:
     container = knowledge.releases.newest_with_wheel().container
     target = parse_target(target_id or f"wheel:{container}", knowledge.releases)
     installation = prepare(target, print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target: installation)
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
     try:
         runs = [datatype_cases(pool, str(target)) for _ in range(REPETITIONS)]
     finally:

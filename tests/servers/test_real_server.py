@@ -40,7 +40,7 @@ def installation(releases):
 
 @pytest.fixture
 def pool(installation):
-    pool = ServerPool(ROOT / "model_repository", lambda _target: installation)
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
     yield pool
     pool.close()
 
@@ -152,7 +152,7 @@ def test_laid_out_as_in_an_image(releases, installation, tmp_path):
     assert server_files.is_dir()
     found = prepare(parse_target(f"install:{root}", releases), print)
     assert found.stated_version == "2.51.0"
-    pool = ServerPool(ROOT / "model_repository", lambda _target: found)
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: found)
     try:
         server = pool.shared(SPECIFICATION)
         assert server.launch.command[0] == str(root / "bin" / "tritonserver")
@@ -169,7 +169,7 @@ def test_untouched_unpacked_wheel_is_started_without_changing_it(releases, insta
     binary.chmod(0o644)  # as unzip leaves it
     before = sorted((path, path.stat().st_mtime_ns) for path in copy.rglob("*"))
     found = prepare(parse_target(f"install:{copy}", releases), print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target: found)
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: found)
     try:
         assert ask(pool.client("grpc", lambda: pool.shared(SPECIFICATION))).accepted
     finally:

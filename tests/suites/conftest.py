@@ -7,6 +7,7 @@ its tests then look at the one ledger. Each module is an xdist group: its runs a
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -69,6 +70,17 @@ class Run:
             for cell in self.ledger.cells
             if cell.target == self.targets[name]
         }
+
+    def cell(self, claim: str, protocol: str | None = None, target: str | None = None) -> Cell:
+        """The one cell of a claim, by its full id."""
+        (found,) = (
+            cell
+            for cell in self.ledger.cells
+            if cell.claim == claim
+            and protocol in (None, cell.protocol)
+            and target in (None, cell.target)
+        )
+        return found
 
     def verdicts(self, name: str) -> dict[str, str]:
         """A target's verdicts, by cell."""
@@ -201,6 +213,61 @@ def start_run(tmp_path_factory) -> Iterator[Callable[..., RunningRun]]:
         # Nobody has waited for it where its test has failed before.
         each.process.terminate()
         each.process.communicate(timeout=_PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def run_altered(tmp_path_factory) -> Callable[..., Run]:
+    """Runs checks on real servers, with some lines of the project's files replaced.
+
+    ``run_altered("python-no-restart", edits=[("model_repository/m/1/model.py", "old", "new")])``
+    copies the project, edits the copy and runs the checks of the claims on the newest embedded
+    server. So a check is shown what it must not take for the claim, by a real server: a model that
+    does not do what the check thinks it does, say. The text to be replaced must be there once.
+    """
+
+    def run(
+        *claims: str,
+        edits: Iterable[tuple[str, str, str]] = (),
+        targets: Iterable[str] = ("wheel:24.10",),
+        options: Iterable[str] = (),
+    ) -> Run:
+        root = tmp_path_factory.mktemp("altered")
+        for folder in ("suites", "releases", "model_repository"):
+            shutil.copytree(ROOT / folder, root / folder)
+        for file in ("conftest.py", "pyproject.toml"):
+            shutil.copy(ROOT / file, root)
+        for name, old, new in edits:
+            text = (root / name).read_text(encoding="utf-8")
+            assert text.count(old) == 1, f"{name} holds {text.count(old)} times {old!r}"
+            (root / name).write_text(text.replace(old, new), encoding="utf-8")
+        temporary = root / "tmp"
+        temporary.mkdir()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        environment["TMPDIR"] = str(temporary)
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pytest", "suites"),
+                *("-p", "no:cacheprovider", "-p", "no:randomly"),
+                f"--reports={root / 'reports'}",
+                *(f"--target={target}" for target in targets),
+                *(f"--claim={claim}" for claim in claims),
+                *options,
+            ],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        names = {target: target for target in targets}
+        try:
+            return RunningRun(process, root / "reports", names, temporary).result()
+        finally:
+            process.terminate()
+            process.communicate(timeout=_PATIENCE)
+
+    return run
 
 
 def _stage(folder: Path, knobs: Mapping[str, Any]) -> Path:

@@ -38,14 +38,14 @@ class Answer:
         request: The request, in words.
         status: ``OK``, the protocol's status (``INVALID_ARGUMENT``, ``400``) or ``no answer``.
         message: The server's own words where it refused.
-        outputs: The output tensors where it accepted.
+        outputs: The output tensors where it inferred; what else was asked for, by name.
         seconds: From sending to the answer.
     """
 
     request: str
     status: str
     message: str = ""
-    outputs: Mapping[str, Array] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -109,59 +109,82 @@ class Client:
             ServerDiedError: The server ended meanwhile.
             BrokenError: No connection although it runs, or an answer that is none.
         """
-        words = f"{self.protocol} {model}"
+        words = model
         if sequence_id != 0:
             words += f" sequence {_shortened(sequence_id)}"
             words += " start" * sequence_start + " end" * sequence_end
-        try:
-            answer = self._infer(
-                words,
-                model,
-                inputs,
-                expected_outputs,
-                sequence_id=sequence_id,
-                sequence_start=sequence_start,
-                sequence_end=sequence_end,
-            )
-        except BrokenError as problem:
-            self._on_exchange(f"{words}: {str(problem).partition(chr(10))[0]}")
-            raise
-        self._on_exchange(f"{words}: {answer}")
-        return answer
 
-    def _infer(
-        self,
-        words: str,
-        model: str,
-        inputs: Mapping[str, Array],
-        expected_outputs: Sequence[str],
-        **sequence: Any,
-    ) -> Answer:
-        server = self._server()
-        began = time.perf_counter()
-        try:
-            connection, library = self._connect(server)
-            tensors = []
-            for name, array in inputs.items():
-                tensor = library.InferInput(
-                    name, list(array.shape), np_to_triton_dtype(array.dtype)
-                )
-                tensor.set_data_from_numpy(array)
-                tensors.append(tensor)
+        def send(connection: Any, library: Any, deadline: Mapping[str, float]) -> Mapping[str, Any]:
+            tensors = [_input(library, name, array) for name, array in inputs.items()]
             result = connection.infer(
                 model,
                 tensors,
-                **sequence,
-                **({"client_timeout": self.timeout} if self.protocol == "grpc" else {}),
+                sequence_id=sequence_id,
+                sequence_start=sequence_start,
+                sequence_end=sequence_end,
+                **deadline,
             )
-            outputs = {name: result.as_numpy(name) for name in expected_outputs}
-        except (InferenceServerException, OSError, HTTPConnectionClosed) as problem:
-            return self._judged(server, words, problem, time.perf_counter() - began)
-        finally:
-            self.seconds += time.perf_counter() - began
-        missing = [name for name, array in outputs.items() if array is None]
+            return {name: result.as_numpy(name) for name in expected_outputs}
+
+        answer = self.ask(words, send)
+        missing = [name for name, array in answer.outputs.items() if array is None]
         if missing:
             raise BrokenError(f"the answer to {words} has no output {', '.join(missing)}")
+        return answer
+
+    def ask(
+        self,
+        words: str,
+        send: Callable[[Any, Any, Mapping[str, float]], Mapping[str, Any] | None],
+        *,
+        timeout: float | None = None,
+        told: bool = True,
+    ) -> Answer:
+        """Sends anything the client library can send, and says plainly what came back.
+
+        Args:
+            words: The request, in words.
+            send: Does it, with the library's client, the library and the keyword arguments that
+                limit its time; what it returns becomes the answer's outputs.
+            timeout: Seconds until the request counts as unanswered, where it may take longer than
+                an inference. Over HTTP the connection's own limit holds.
+            told: Whether the exchange is worth keeping; of a poll it is not.
+
+        Returns:
+            The answer; a refusal and silence are answers too.
+
+        Raises:
+            ServerDiedError: The server ended meanwhile.
+            BrokenError: No connection although it runs.
+        """
+        words = f"{self.protocol} {words}"
+        server = self._server()
+        began = time.perf_counter()
+        try:
+            answer = self._ask(server, words, send, timeout or self.timeout)
+        except BrokenError as problem:
+            self._on_exchange(f"{words}: {str(problem).partition(chr(10))[0]}")
+            raise
+        finally:
+            self.seconds += time.perf_counter() - began
+        if told:
+            self._on_exchange(f"{words}: {answer}")
+        return answer
+
+    def _ask(
+        self,
+        server: ServerProcess,
+        words: str,
+        send: Callable[[Any, Any, Mapping[str, float]], Mapping[str, Any] | None],
+        timeout: float,
+    ) -> Answer:
+        began = time.perf_counter()
+        try:
+            connection, library = self._connect(server)
+            deadline = {"client_timeout": timeout} if self.protocol == "grpc" else {}
+            outputs = send(connection, library, deadline) or {}
+        except (InferenceServerException, OSError, HTTPConnectionClosed) as problem:
+            return self._judged(server, words, problem, time.perf_counter() - began)
         return Answer(words, OK, outputs=outputs, seconds=time.perf_counter() - began)
 
     def close(self) -> None:
@@ -170,6 +193,11 @@ class Client:
             self._connection.close()
             self._connection = None
             self._connected = None
+
+    def leave(self, server: ServerProcess) -> None:
+        """Closes the connection if it is to this server."""
+        if self._connected is server:
+            self.close()
 
     def _connect(self, server: ServerProcess) -> tuple[Any, Any]:
         library = tritonclient.grpc if self.protocol == "grpc" else tritonclient.http
@@ -201,6 +229,12 @@ class Client:
                 raise BrokenError(f"{words}: no connection, and the server runs: {problem}")
         message = problem.message() if isinstance(problem, InferenceServerException) else None
         return Answer(words, status, message=str(message or problem), seconds=seconds)
+
+
+def _input(library: Any, name: str, array: Array) -> Any:
+    tensor = library.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+    tensor.set_data_from_numpy(array)
+    return tensor
 
 
 def _status(problem: Exception) -> str | None:

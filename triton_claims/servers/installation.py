@@ -93,32 +93,34 @@ _PASSED = (
 )
 
 
-def prepare(target: Target, progress: Progress) -> Installation:
+def prepare(target: Target, progress: Progress, *, numpy_major: int = _SAFE_NUMPY) -> Installation:
     """Makes a target ready to be started: fetched, unpacked, with a Python for its models.
 
     Args:
         target: The target.
         progress: Told, line by line, what takes its time.
+        numpy_major: The NumPy of the models' Python. A Python that NumPy 1 was never built for has
+            NumPy 2 all the same.
 
     Raises:
         Blocked: It cannot run on this machine, or could not be fetched.
     """
     if target.kind == "wheel":
-        return _prepare_wheel(target, progress)
-    return _prepare_install(target, progress)
+        return _prepare_wheel(target, progress, numpy_major)
+    return _prepare_install(target, progress, numpy_major)
 
 
-def _prepare_wheel(target: Target, progress: Progress) -> Installation:
+def _prepare_wheel(target: Target, progress: Progress, numpy_major: int) -> Installation:
     release = target.release
     if release is None or release.wheel is None:
         raise BrokenError(f"{target} names no wheel")
     if obstacles := host.obstacles():
         raise Blocked(f"{target} cannot run here: {obstacles[0]}", unblock="use another machine")
     unpacked = fetch_wheel(release.wheel, progress, called=f"Triton {release.server}")
-    return _from_unpacked_wheel(target, unpacked, release.wheel.sha256, progress)
+    return _from_unpacked_wheel(target, unpacked, release.wheel.sha256, progress, numpy_major)
 
 
-def _prepare_install(target: Target, progress: Progress) -> Installation:
+def _prepare_install(target: Target, progress: Progress, numpy_major: int) -> Installation:
     folder = Path(target.value)
     root = server_root(folder)
     if root is None:
@@ -127,11 +129,12 @@ def _prepare_install(target: Target, progress: Progress) -> Installation:
     if stubs.is_dir():
         progress(f"{target} is an unpacked wheel")
         digest = file_digest(root / "bin" / "tritonserver")
-        return _from_unpacked_wheel(target, root.parent.parent, digest, progress)
+        return _from_unpacked_wheel(target, root.parent.parent, digest, progress, numpy_major)
     binary = root / "bin" / "tritonserver"
     if not os.access(binary, os.X_OK):
         raise Blocked(f"{binary} is not executable", unblock=f"chmod +x {binary}")
-    python = _python_for_installed_stub(root / "backends" / "python" / _STUB, progress)
+    stub = root / "backends" / "python" / _STUB
+    python = _python_for_installed_stub(stub, progress, numpy_major)
     stated = root / "TRITON_VERSION"
     return Installation(
         target=str(target),
@@ -145,19 +148,19 @@ def _prepare_install(target: Target, progress: Progress) -> Installation:
     )
 
 
-def _python_for_installed_stub(stub: Path, progress: Progress) -> _ModelPython:
+def _python_for_installed_stub(stub: Path, progress: Progress, numpy_major: int) -> _ModelPython:
     """The models' Python for a server whose stub is linked with one already."""
     version = stub_python(stub) if stub.is_file() else None
     if version is None:
         return _ModelPython("none: the server has no Python backend")
     installed = find_installed_python(version, _path_without_own_environment())
-    if installed is not None and installed.numpy == _SAFE_NUMPY:
+    if installed is not None and installed.numpy == numpy_major:
         return _as_installed(installed)
     try:
         interpreter = find_interpreter([version], progress=progress)
-        environment = model_environment(interpreter, progress=progress)
+        environment = model_environment(interpreter, numpy_major, progress=progress)
     except Blocked:
-        if installed is None:
+        if installed is None or numpy_major != _SAFE_NUMPY:
             raise
         return _as_installed(installed)
     return _ModelPython(
@@ -180,6 +183,7 @@ def _from_unpacked_wheel(
     unpacked: Path,
     digest: str,
     progress: Progress,
+    numpy_major: int,
 ) -> Installation:
     """Lays the chosen Python's stub beside the Python backend.
 
@@ -214,7 +218,7 @@ def _from_unpacked_wheel(
         lay_out,
         progress=progress,
     )
-    environment = model_environment(interpreter, progress=progress)
+    environment = model_environment(interpreter, numpy_major, progress=progress)
     return Installation(
         target=str(target),
         binary=folder / "bin" / "tritonserver",

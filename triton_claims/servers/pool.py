@@ -22,13 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServerSpecification:
-    """All that makes two servers different; equal ones can stand in for one another."""
+    """All that makes two servers different; equal ones can stand in for one another.
+
+    Attributes:
+        target: The target's id.
+        gpu: ``cpu``, or the GPU's id.
+        models: Its models.
+        arguments: Options beyond those that every server gets.
+        environment: Environment variables beyond those.
+        numpy: The major version of NumPy that its Python models run with.
+    """
 
     target: str
     gpu: str = "cpu"
     models: tuple[Model, ...] = ()
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    numpy: int = 1
 
     @property
     def key(self) -> str:
@@ -59,7 +69,8 @@ class ServerPool:
 
     Args:
         model_repository: Where the models' sources lie.
-        installation_of: Gives a target's installation, made ready.
+        installation_of: Gives a target's installation, made ready, with models on a NumPy of
+            some major version.
         keep_log: Told the name and the log of every server that is ended.
         start_timeout: Seconds a server may take to get ready.
     """
@@ -67,7 +78,7 @@ class ServerPool:
     def __init__(
         self,
         model_repository: Path,
-        installation_of: Callable[[str], Installation],
+        installation_of: Callable[[str, int], Installation],
         keep_log: Callable[[str, str], None] = lambda _name, _log: None,
         start_timeout: float = START_TIMEOUT,
     ) -> None:
@@ -103,7 +114,7 @@ class ServerPool:
 
     def start(self, specification: ServerSpecification) -> ServerProcess:
         """Starts a server that nobody else gets; the caller discards it."""
-        installation = self.installation_of(specification.target)
+        installation = self.installation_of(specification.target, specification.numpy)
         scratch = self._scratch_folder()
         number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
         # Unique on the machine: a server that answers under this name is the one started here.
@@ -135,14 +146,27 @@ class ServerPool:
         Returns:
             Its whole log.
         """
+        return self._end(server, server.kill)[1]
+
+    def stop(self, server: ServerProcess) -> tuple[int, str]:
+        """Stops a server as an operator would, by SIGTERM.
+
+        Returns:
+            Its exit status, negative for the signal that ended it, and its whole log.
+        """
+        for client in self._clients:
+            client.leave(server)  # a server waits for open connections
+        return self._end(server, server.terminate)
+
+    def _end(self, server: ServerProcess, end: Callable[[], int]) -> tuple[int, str]:
         if server not in self._all:
-            return ""
+            return 0, ""
         self._all.remove(server)
         for specification, shared in list(self._shared.items()):
             if shared is server:
                 del self._shared[specification]
         began = time.perf_counter()
-        server.kill()
+        status = end()
         log = server.log()  # after the end: what a dying server says comes last
         self._keep_log(server.name, log)
         server.remove_traces()
@@ -150,7 +174,7 @@ class ServerPool:
             self.figures,
             stop_seconds=self.figures.stop_seconds + time.perf_counter() - began,
         )
-        return log
+        return status, log
 
     def release(self, specification: ServerSpecification) -> None:
         """Ends the shared server of a specification that nobody needs any more."""
@@ -163,9 +187,14 @@ class ServerPool:
         protocol: str,
         server: Callable[[], ServerProcess],
         on_exchange: Callable[[str], None] = lambda _words: None,
+        timeout: float | None = None,
     ) -> Client:
         """A client whose time counts as the servers' work, closed when the pool is."""
-        client = Client(protocol, server, on_exchange)
+        client = (
+            Client(protocol, server, on_exchange)
+            if timeout is None
+            else Client(protocol, server, on_exchange, timeout)
+        )
         self._clients.append(client)
         return client
 

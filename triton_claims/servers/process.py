@@ -47,7 +47,15 @@ _LOG_TAIL_LINES = 40
 
 
 class ServerFailedToStartError(BrokenError):
-    """The server ended, or did not get ready in time."""
+    """The server ended, or did not get ready in time.
+
+    Attributes:
+        log: All it had printed by then.
+    """
+
+    def __init__(self, words: str, log: str = "") -> None:
+        self.log = log
+        super().__init__(words)
 
 
 class ServerDiedError(BrokenError):
@@ -171,6 +179,20 @@ class ServerProcess:
         with suppress(psutil.Error):
             self._helpers = tuple(psutil.Process(self.pid).children(recursive=True))
 
+    def stubs(self, model: str) -> list[psutil.Process]:
+        """The processes that run a Python model at the moment.
+
+        Args:
+            model: The model's name.
+        """
+        found = []
+        with suppress(psutil.Error):
+            for helper in psutil.Process(self.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    if f"/{model}/" in " ".join(helper.cmdline()) and _runs(helper):
+                        found.append(helper)
+        return found
+
     def harm(self) -> str | None:
         """What is not as it was when the server got ready: its own end, or a lost Python stub."""
         if how := self.how_it_ended():
@@ -181,7 +203,14 @@ class ServerProcess:
         return None if self.is_ready() else "the server is not ready any more"
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> int:
-        """Stops it as an operator would: SIGTERM, and waits.
+        """Stops it as an operator would, and removes what it left; see :meth:`terminate`."""
+        try:
+            return self.terminate(timeout)
+        finally:
+            self.remove_traces()
+
+    def terminate(self, timeout: float = STOP_TIMEOUT) -> int:
+        """Ends it as an operator would: SIGTERM, and waits; its folder stays.
 
         Args:
             timeout: Seconds until it is killed.
@@ -195,8 +224,6 @@ class ServerProcess:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return self.kill()
-        finally:
-            self.remove_traces()
 
     def kill(self) -> int:
         """Ends it at once with all its children; its folder stays.
@@ -430,14 +457,16 @@ def _wait_until_ready(server: ServerProcess, deadline: float) -> None:
         if how := server.how_it_ended():
             raise ServerFailedToStartError(
                 f"the server {server.name} {how} before it was ready; the end of its log:\n"
-                f"{server.log_tail()}\nit was started by: {server.command_line}"
+                f"{server.log_tail()}\nit was started by: {server.command_line}",
+                server.log(),
             )
         if _answers_ready(server):
             return
         if time.perf_counter() > deadline:
             raise ServerFailedToStartError(
                 f"the server {server.name} was not ready in time; the end of its log:\n"
-                f"{server.log_tail()}\nit was started by: {server.command_line}"
+                f"{server.log_tail()}\nit was started by: {server.command_line}",
+                server.log(),
             )
         server.how_it_ended(POLL_INTERVAL)  # wakes at once when it dies
 
