@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from triton_claims.report.provenance import provenance
 from triton_claims.report.sentence import count, sentences
@@ -63,7 +64,9 @@ def _seen(cell: Cell) -> str:
     reason = " ".join(cell.reason.split())
     if len(reason) > _LONGEST_REASON:
         reason = f"{reason[:_LONGEST_REASON]} ..."
-    return f"- **{_escaped(cell.claim)}** on {_escaped(f'{where}, {verdict}: {reason}')}"
+    seen = f"- **{_escaped(cell.claim)}** on {_escaped(f'{where}, {verdict}: {reason}')}"
+    pictures = (f"[{_escaped(each.title)}]({quote(each.file)})" for each in cell.pictures)
+    return " \N{MIDDLE DOT} ".join([seen, *pictures])
 
 
 def _unchecked(claim: Unchecked) -> str:

@@ -93,6 +93,7 @@ class ServerPool:
         self._guard: Guard | None = None
         self._numbers: dict[str, int] = {}
         self._clients: list[Client] = []
+        self._other_work = 0.0
         self.figures = PoolFigures()
 
     def shared(self, specification: ServerSpecification) -> ServerProcess:
@@ -198,10 +199,14 @@ class ServerPool:
         self._clients.append(client)
         return client
 
+    def add_work(self, seconds: float) -> None:
+        """Counts time for which servers worked, or were watched, for no client of the pool's."""
+        self._other_work += seconds
+
     @property
     def work_seconds(self) -> float:
-        """Time spent waiting for answers."""
-        return sum(client.seconds for client in self._clients)
+        """Time spent waiting for answers, or for what servers do by themselves."""
+        return self._other_work + sum(client.seconds for client in self._clients)
 
     def close(self) -> None:
         """Ends all servers and removes everything temporary."""

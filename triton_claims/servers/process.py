@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from triton_claims.servers.installation import Installation
 
 #: Seconds between two looks at a server that is starting.
-POLL_INTERVAL = 0.01
+POLL_INTERVAL = 0.005
 #: Seconds a server may take to get ready, and to stop after SIGTERM (its own limit is 30).
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 45.0

@@ -39,6 +39,19 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of what was measured.
+
+    Attributes:
+        title: What it shows.
+        file: Its path from the folder of the ledger.
+    """
+
+    title: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A cell with its verdict; the names are those of the ledger.
 
@@ -54,6 +67,7 @@ class Cell:
         reason: The verdict in words.
         evidence: What was seen.
         measurements: What was measured.
+        pictures: Pictures of that.
         seconds: How long the check took, its share of starting servers included.
         reproduce: The command that decides this cell again.
     """
@@ -69,6 +83,7 @@ class Cell:
     reason: str = ""
     evidence: tuple[Piece, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     seconds: float = 0.0
     reproduce: str = ""
 
@@ -89,6 +104,7 @@ class Cell:
         record["expectation"] = self.expectation.value if self.expectation else None
         record["evidence"] = [asdict(piece) for piece in self.evidence]
         record["measurements"] = [asdict(figure) for figure in self.measurements]
+        record["pictures"] = [asdict(picture) for picture in self.pictures]
         record["seconds"] = round(self.seconds, 3)
         return record
 
@@ -107,6 +123,7 @@ class Cell:
         fields["measurements"] = tuple(
             Measurement(**figure) for figure in fields.get("measurements", ())
         )
+        fields["pictures"] = tuple(Picture(**each) for each in fields.get("pictures", ()))
         return cls(**fields)
 
 

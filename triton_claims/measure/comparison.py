@@ -1,0 +1,243 @@
+"""Compares two ways of doing something, and says how sure it is.
+
+The unit is the pair: one server start of either side, made one after the other, in turns A B, B A,
+so that a machine that gets slower harms both alike. Of each pair only the ratio B/A counts, and of
+the ratios only their median: its bounds come from the exact sign test, which assumes nothing of how
+start-up times or memory are distributed, and does not mind outliers. Requests inside a server are
+no pairs: they share its luck, and testing them as if they did not finds differences that are not
+there.
+
+After as many pairs as the design's first look says, the comparison is judged for the first time,
+and goes on to the next look only while it is undecided. The false-alarm rate is shared out among
+the looks, so that it holds for all of them together.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from triton_claims.errors import BrokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Pairs beyond which nobody would wait for a decision.
+_ENDLESS = 2000
+#: How often the smallest difference that a design finds is found.
+_POWER = 0.95
+
+
+class Outcome(str, Enum):
+    """What a comparison comes to."""
+
+    MET = "met"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is asked, and how sure the answer must be.
+
+    The question is whether B is at most ``1 + tolerated`` times A.
+
+    Attributes:
+        tolerated: What B may have beyond A, as a share of A: 0.1 allows 10 % more, -0.2 asks for
+            20 % less.
+        false_alarm: The probability of ``violated`` where B is just at what is tolerated, and of
+            ``met`` there; over all looks. Where A and B are alike and something is tolerated, it
+            is far lower.
+        looks: The numbers of pairs after which it is judged; the last is the most it measures.
+
+    Raises:
+        ValueError: No look could ever decide, or they do not rise.
+    """
+
+    tolerated: float
+    false_alarm: float = 0.01
+    looks: tuple[int, ...] = (9, 15, 24, 36)
+
+    def __post_init__(self) -> None:
+        """Refuses designs that can decide nothing."""
+        if list(self.looks) != sorted(set(self.looks)) or not self.looks:
+            raise ValueError(f"found looks {self.looks}, expected rising numbers of pairs")
+        if 0.5 ** self.looks[0] > self.level:
+            raise ValueError(
+                f"{self.looks[0]} pairs decide nothing at {self.level:.2%} a look, expected at "
+                f"least {math.ceil(-math.log2(self.level))}"
+            )
+        if not -1 < self.tolerated < math.inf:
+            raise ValueError(f"found tolerated {self.tolerated}, expected a share above -1")
+
+    @property
+    def level(self) -> float:
+        """The false-alarm rate of one look."""
+        return self.false_alarm / len(self.looks)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was measured, and what it comes to.
+
+    Attributes:
+        design: What was asked.
+        a, b: The figures, pair by pair, in the unit they were measured in.
+        outcome: Whether B keeps to what is tolerated.
+        ratio: The median of B/A.
+        low, high: Bounds of the median ratio, each wrong with the level's probability.
+        more_pairs: How many more pairs would probably decide; None where it is decided, or where
+            no number that anybody would wait for would.
+        smallest: The smallest median ratio that the whole design finds 95 times out of 100, as
+            far as the spread of these figures tells.
+    """
+
+    design: Design
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+    outcome: Outcome
+    ratio: float
+    low: float
+    high: float
+    more_pairs: int | None
+    smallest: float
+
+    def __str__(self) -> str:
+        """In one sentence."""
+        confidence = 1 - self.design.level
+        words = (
+            f"median ratio {self.ratio:.3g}, between {self.low:.3g} and {self.high:.3g} (each "
+            f"bound at {confidence:.2%}), in {len(self.a)} pairs of server starts; at most "
+            f"{1 + self.design.tolerated:.3g} is tolerated: {self.outcome.value}"
+        )
+        if self.outcome is not Outcome.UNDECIDED:
+            return words
+        return f"{words}; {self.needed}"
+
+    @property
+    def needed(self) -> str:
+        """How much more would decide, in words."""
+        if self.more_pairs is None:
+            return (
+                f"the ratio is too close to {1 + self.design.tolerated:.3g} for any number of "
+                "pairs that is worth waiting for"
+            )
+        return f"some {self.more_pairs} more pairs would decide"
+
+
+def compare(
+    measure_a: Callable[[], float], measure_b: Callable[[], float], design: Design
+) -> Comparison:
+    """Measures pairs, A and B in turns, until the design's question is decided or it gives up.
+
+    Args:
+        measure_a: Makes one figure of A, such as the seconds of one server start.
+        measure_b: The same of B.
+        design: What is asked.
+    """
+    a: list[float] = []
+    b: list[float] = []
+    for look in design.looks:
+        while len(a) < look:
+            if len(a) % 2 == 0:
+                a.append(measure_a())
+                b.append(measure_b())
+            else:
+                b.append(measure_b())
+                a.append(measure_a())
+        comparison = judge(a, b, design)
+        if comparison.outcome is not Outcome.UNDECIDED:
+            break
+    return comparison
+
+
+def judge(a: Sequence[float], b: Sequence[float], design: Design) -> Comparison:
+    """Judges figures that are there already, at one of the design's looks.
+
+    Args:
+        a: A's figures, pair by pair.
+        b: B's figures, in the same order.
+        design: What is asked.
+
+    Raises:
+        BrokenError: The figures are none that could be compared.
+    """
+    if len(a) != len(b) or not a:
+        raise BrokenError(f"found {len(a)} and {len(b)} figures, expected equally many, and some")
+    if not all(math.isfinite(each) and each > 0 for each in (*a, *b)):
+        raise BrokenError("found a figure that is not above zero: nothing was measured there")
+    logs = [math.log(after / before) for before, after in zip(a, b, strict=True)]
+    low, high = _bounds(logs, design.level)
+    limit = math.log1p(design.tolerated)
+    if low > limit:
+        outcome = Outcome.VIOLATED
+    elif high < limit:
+        outcome = Outcome.MET
+    else:
+        outcome = Outcome.UNDECIDED
+    return Comparison(
+        design=design,
+        a=tuple(a),
+        b=tuple(b),
+        outcome=outcome,
+        ratio=math.exp(statistics.median(logs)),
+        low=math.exp(low),
+        high=math.exp(high),
+        more_pairs=_more_pairs(logs, design) if outcome is Outcome.UNDECIDED else None,
+        smallest=_smallest(logs, design),
+    )
+
+
+def _bounds(logs: Sequence[float], level: float) -> tuple[float, float]:
+    """One-sided bounds of the median; infinite where there are too few figures for any."""
+    # Slow to import, and most runs of the suite compare nothing.
+    from scipy.stats import quantile_test  # noqa: PLC0415
+
+    bounds = [
+        quantile_test(logs, p=0.5, alternative=side).confidence_interval(1 - level)
+        for side in ("greater", "less")
+    ]
+    low, high = bounds[0].low, bounds[1].high
+    return (
+        float(low) if math.isfinite(low) else -math.inf,
+        float(high) if math.isfinite(high) else math.inf,
+    )
+
+
+@lru_cache
+def _needed_on_one_side(pairs: int, level: float) -> int:
+    """How many of the pairs must lie on one side of a limit to place the median there."""
+    from scipy.stats import binom  # noqa: PLC0415 - see _bounds
+
+    return int(binom.isf(level, pairs, 0.5)) + 1
+
+
+def _more_pairs(logs: Sequence[float], design: Design) -> int | None:
+    limit = math.log1p(design.tolerated)
+    above = sum(each > limit for each in logs) / len(logs)
+    share = max(above, 1 - above)
+    pairs = len(logs) + 1
+    while pairs < _ENDLESS:
+        if share * pairs >= _needed_on_one_side(pairs, design.level):
+            return pairs - len(logs)
+        pairs += 1
+    return None
+
+
+def _smallest(logs: Sequence[float], design: Design) -> float:
+    from scipy.stats import beta  # noqa: PLC0415 - see _bounds
+
+    pairs = design.looks[-1]
+    needed = _needed_on_one_side(pairs, design.level)
+    if needed > pairs:
+        return math.inf
+    # With this share of the pairs beyond the limit, enough of them are so 95 times out of 100.
+    share = float(beta.ppf(_POWER, needed, pairs - needed + 1))
+    middle = statistics.median(logs)
+    spread = sorted(each - middle for each in logs)
+    beyond = spread[min(len(spread) - 1, int((1 - share) * len(spread)))]
+    return (1 + design.tolerated) * math.exp(max(0.0, -beyond))
