@@ -41,13 +41,9 @@ def load(
         config: The parameter ``config``: the model's configuration as JSON has it.
         files: The model's files by their path in its folder, in place of the repository's.
     """
-    words = f"load {model}"
-    if config is not None:
-        words += " with the parameter config"
-    if files:
-        words += f" with the files {', '.join(files)}"
+    brought = ["the parameter config"] * (config is not None) + [*files or ()]
     return client.ask(
-        words,
+        " with ".join(filter(None, [f"load {model}", ", ".join(brought)])),
         lambda connection, _library, deadline: connection.load_model(
             model,
             config=json.dumps(config) if config is not None else None,
