@@ -41,7 +41,7 @@ def load(
         config: The parameter ``config``: the model's configuration as JSON has it.
         files: The model's files by their path in its folder, in place of the repository's.
     """
-    brought = ["the parameter config"] * (config is not None) + [*files or ()]
+    brought = ["the parameter config"] * (config is not None) + list(files or ())
     return client.ask(
         " with ".join(filter(None, [f"load {model}", ", ".join(brought)])),
         lambda connection, _library, deadline: connection.load_model(
