@@ -86,8 +86,8 @@ def comparison_picture(comparison: Comparison, *, a: str, b: str, unit: str, tit
     axes.set_ylim(bottom=0)
     axes.set_ylabel(unit)
     axes.annotate(
-        f"median ratio {comparison.ratio:.3g} [{comparison.low:.3g}, {comparison.high:.3g}]: "
-        f"{comparison.outcome.value}",
+        f"median ratio of {len(comparison.a)} pairs: {comparison.ratio:.3g} "
+        f"[{comparison.low:.3g}, {comparison.high:.3g}]",
         (0.5, 0.96),
         xycoords="axes fraction",
         fontsize=8,

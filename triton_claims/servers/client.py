@@ -14,6 +14,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from triton_claims.errors import BrokenError
 from triton_claims.servers.process import ServerDiedError, ServerProcess
+from triton_claims.servers.work_clock import WorkClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,7 @@ class Client:
         server: Gives the server of the moment; it may be replaced between two requests.
         on_exchange: Told every request with what came of it, in words.
         timeout: Seconds until a request counts as unanswered.
+        clock: Counts the time spent waiting for answers.
     """
 
     def __init__(
@@ -81,10 +83,11 @@ class Client:
         server: Callable[[], ServerProcess],
         on_exchange: Callable[[str], None] = lambda _words: None,
         timeout: float = ANSWER_TIMEOUT,
+        clock: WorkClock | None = None,
     ) -> None:
         self.protocol = protocol
         self.timeout = timeout
-        self.seconds = 0.0
+        self.clock = clock or WorkClock()
         self._server = server
         self._on_exchange = on_exchange
         self._connected: ServerProcess | None = None
@@ -115,7 +118,7 @@ class Client:
             words += " start" * sequence_start + " end" * sequence_end
 
         def send(connection: Any, library: Any, deadline: Mapping[str, float]) -> Mapping[str, Any]:
-            tensors = [_input(library, name, array) for name, array in inputs.items()]
+            tensors = [input_tensor(library, name, array) for name, array in inputs.items()]
             result = connection.infer(
                 model,
                 tensors,
@@ -159,14 +162,12 @@ class Client:
         """
         words = f"{self.protocol} {words}"
         server = self._server()
-        began = time.perf_counter()
         try:
-            answer = self._ask(server, words, send, timeout or self.timeout)
+            with self.clock.running():
+                answer = self._ask(server, words, send, timeout or self.timeout)
         except BrokenError as problem:
             self._on_exchange(f"{words}: {str(problem).partition(chr(10))[0]}")
             raise
-        finally:
-            self.seconds += time.perf_counter() - began
         if told:
             self._on_exchange(f"{words}: {answer}")
         return answer
@@ -231,7 +232,8 @@ class Client:
         return Answer(words, status, message=str(message or problem), seconds=seconds)
 
 
-def _input(library: Any, name: str, array: Array) -> Any:
+def input_tensor(library: Any, name: str, array: Array) -> Any:
+    """An input as a client library wants it."""
     tensor = library.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
     tensor.set_data_from_numpy(array)
     return tensor

@@ -146,9 +146,12 @@ def _attempt(command: list[str], directory: Path) -> PackageUnavailableError | N
 
 
 def _names(package: str) -> list[str]:
-    """What a package may be called: the build installed here first, and Ubuntu's newer name."""
+    """What a package may be called: the build installed here first, and its newer name.
+
+    Newer releases of Debian and Ubuntu give libraries that were rebuilt for 64-bit times a suffix.
+    """
     if not re.fullmatch(r"libpython3\.\d+", package):
-        return [package]
+        return [package, f"{package}t64"]
     asked = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", f"{package}-stdlib"],  # noqa: S607 - from PATH
         check=False,

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from triton_claims.servers.client import Client
+from triton_claims.servers.client import ANSWER_TIMEOUT, Client
 from triton_claims.servers.guard import Guard
 from triton_claims.servers.models import Model, assemble
 from triton_claims.servers.process import START_TIMEOUT, ServerProcess, start_server
 from triton_claims.servers.scratch import Scratch, new_scratch, sweep
+from triton_claims.servers.work_clock import WorkClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,10 @@ class PoolFigures:
 class ServerPool:
     """The servers of this process.
 
+    Attributes:
+        work: Counts the time for which they answer, or do what is waited for.
+        figures: What they cost otherwise.
+
     Args:
         model_repository: Where the models' sources lie.
         installation_of: Gives a target's installation, made ready, with models on a NumPy of
@@ -93,7 +98,7 @@ class ServerPool:
         self._guard: Guard | None = None
         self._numbers: dict[str, int] = {}
         self._clients: list[Client] = []
-        self._other_work = 0.0
+        self.work = WorkClock()
         self.figures = PoolFigures()
 
     def shared(self, specification: ServerSpecification) -> ServerProcess:
@@ -191,22 +196,9 @@ class ServerPool:
         timeout: float | None = None,
     ) -> Client:
         """A client whose time counts as the servers' work, closed when the pool is."""
-        client = (
-            Client(protocol, server, on_exchange)
-            if timeout is None
-            else Client(protocol, server, on_exchange, timeout)
-        )
+        client = Client(protocol, server, on_exchange, timeout or ANSWER_TIMEOUT, self.work)
         self._clients.append(client)
         return client
-
-    def add_work(self, seconds: float) -> None:
-        """Counts time for which servers worked, or were watched, for no client of the pool's."""
-        self._other_work += seconds
-
-    @property
-    def work_seconds(self) -> float:
-        """Time spent waiting for answers, or for what servers do by themselves."""
-        return self._other_work + sum(client.seconds for client in self._clients)
 
     def close(self) -> None:
         """Ends all servers and removes everything temporary."""

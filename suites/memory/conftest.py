@@ -1,0 +1,437 @@
+"""Makes servers work in bursts, and tells what they hold in memory afterwards."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+import pytest
+
+from triton_claims.errors import BrokenError
+from triton_claims.measure.comparison import Comparison, Design, Outcome, judge
+from triton_claims.measure.memory import Timeline, Watch, mapped_files, resident, watch
+from triton_claims.servers.allocators import JEMALLOC, TCMALLOC, find_allocator
+from triton_claims.servers.model_control import READY, UNAVAILABLE, load, unload, wait_for_state
+from triton_claims.servers.models import model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from fixtures.servers import ServerUnderTest
+
+ECHO = model("echo")
+ARGUMENTS = ["--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]
+
+#: A burst: so many clients at once send so many requests each, of these numbers of floats as JSON.
+CLIENTS = 8
+REQUESTS = 4
+FLOATS = (20_000, 60_000, 120_000, 250_000)
+
+#: The first look needs 7 pairs that agree.
+LOOKS = (7, 12)
+#: Memory counts as kept where it is so much more than before, and as growing where all bursts leave
+#: so much more than the first three did. What each burst adds to anew is three times as much then.
+KEPT = Design(tolerated=0.25, false_alarm=0.02, looks=LOOKS)
+GROWN = Design(tolerated=0.8, false_alarm=0.02, looks=LOOKS)
+BURSTS, FIRST_BURSTS = 9, 3
+
+#: An allocator helps where it holds a quarter less. A claim may hold in either workload, so each is
+#: judged at half of the false-alarm rate.
+ALLOCATOR_DESIGN = Design(tolerated=-0.25, false_alarm=0.02, looks=LOOKS)
+WORKLOADS = {
+    "after bursts of requests and light traffic": lambda held: held.after_bursts,
+    "after that and loads and unloads": lambda held: held.after_loads,
+}
+BURSTS_A_SERVER = 2
+#: Seconds of light traffic after the bursts: jemalloc gives back what was not used for 10 s, a part
+#: at a time, and only where threads of the server come by.
+SETTLING = 13.0
+LOADS = 5
+#: GiB that one server with its model holds at most; as many are alive at once as there is room for.
+_GIB_A_SERVER = 0.4
+
+_STATE_TIMEOUT = 20.0
+_HTTP_TIMEOUT = 60.0
+
+
+def body_of(floats: int) -> bytes:
+    """A request as JSON: parsing it is work for the server's allocator."""
+    data = np.random.default_rng(floats).random(floats).round(6).tolist()
+    tensor = {"name": "IN", "shape": [floats], "datatype": "FP32", "data": data}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+class Load:
+    """Sends requests to the echo model by plain HTTP: quicker than the server, and all the same."""
+
+    def __init__(self) -> None:
+        self._bodies = [body_of(floats) for floats in FLOATS]
+        self._small = body_of(4)
+
+    def burst(self, server: ServerUnderTest) -> None:
+        """Works a server hard for about half a second."""
+
+        def client(number: int) -> None:
+            with _connected(server) as connection:
+                for request in range(REQUESTS):
+                    _post(connection, self._bodies[(number + request) % len(self._bodies)])
+
+        with server.working(), ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(client, range(CLIENTS)))
+
+    def warm_up(self, server: ServerUnderTest) -> None:
+        """One request of each size, one after the other."""
+        with server.working(), _connected(server) as connection:
+            for body in (self._small, *self._bodies):
+                _post(connection, body)
+
+    def trickle(self, servers: Sequence[ServerUnderTest], seconds: float) -> None:
+        """Keeps servers from being wholly idle, as probes and a few users do."""
+        ends = time.monotonic() + seconds
+        with ExitStack() as stack, servers[0].working():
+            # As many connections as a burst had, so that the same threads of the server come by.
+            connections = [
+                stack.enter_context(_connected(server))
+                for server in servers
+                for _ in range(CLIENTS)
+            ]
+            while time.monotonic() < ends:
+                for connection in connections:
+                    _post(connection, self._small)
+                time.sleep(0.1)
+
+
+@contextmanager
+def _connected(server: ServerUnderTest) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection(server.process.http, timeout=_HTTP_TIMEOUT)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _post(connection: http.client.HTTPConnection, body: bytes) -> None:
+    connection.request("POST", f"/v2/models/{ECHO.name}/infer", body=body)
+    response = connection.getresponse()
+    answer = response.read()
+    if response.status != http.client.OK:
+        raise BrokenError(f"a request of the load was refused: {response.status} {answer[:200]!r}")
+
+
+@pytest.fixture(scope="session")
+def requests_of_all_sizes() -> Load:
+    """The load; its bodies are made once."""
+    return Load()
+
+
+@contextmanager
+def watched(server: ServerUnderTest) -> Iterator[Watch]:
+    """Watches the memory of a server and of its models' processes."""
+    process = server.process
+    with watch(process.pid, lambda: [stub.pid for stub in process.stubs(ECHO.name)]) as watching:
+        yield watching
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """What servers with the system's allocator hold, with their models, start by start.
+
+    Attributes:
+        warm: MiB before the first burst.
+        after: MiB after each burst.
+        unloaded: MiB of the server alone when the model is gone, and what it held before.
+        timeline: Of the first start.
+    """
+
+    warm: tuple[float, ...]
+    after: tuple[tuple[float, ...], ...]
+    unloaded: tuple[tuple[float, float], ...]
+    timeline: Timeline
+
+    @property
+    def kept(self) -> Comparison:
+        """A before the bursts, B after the last one."""
+        return judge(self.warm, [each[-1] for each in self.after], KEPT)
+
+    @property
+    def grown(self) -> Comparison:
+        """The most that was held: A after the first bursts, B after all."""
+        first = [max(each[:FIRST_BURSTS]) for each in self.after]
+        return judge(first, [max(each) for each in self.after], GROWN)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether more starts are not needed."""
+        return Outcome.UNDECIDED not in {self.kept.outcome, self.grown.outcome}
+
+    def table(self) -> str:
+        """MiB of every start."""
+        return "\n".join(
+            f"warm {warm:.0f}; after each burst {' '.join(f'{each:.0f}' for each in after)}; "
+            f"the server alone {before:.0f}, and {unloaded:.0f} when its model is gone"
+            for warm, after, (before, unloaded) in zip(
+                self.warm, self.after, self.unloaded, strict=True
+            )
+        )
+
+
+@pytest.fixture
+def measure_bursts(server, requests_of_all_sizes):
+    """Works servers in bursts, as many servers as it takes."""
+
+    def measure_bursts() -> Bursts:
+        starts, found = [], None
+        for look in LOOKS:
+            while len(starts) < look:
+                starts.append(_one_start(server, requests_of_all_sizes))
+            found = Bursts(
+                warm=tuple(warm for warm, *_ in starts),
+                after=tuple(after for _, after, *_ in starts),
+                unloaded=tuple(unloaded for *_, unloaded, _ in starts),
+                timeline=starts[0][-1],
+            )
+            if found.is_decided:
+                break
+        return found
+
+    return measure_bursts
+
+
+def _one_start(server, load_):
+    with server.fresh() as fresh:
+        must_run_with(fresh, None, _known_allocators())
+        with watched(fresh) as watching:
+            load_.warm_up(fresh)
+            warm = watching.look().total
+            after = []
+            for number in range(BURSTS):
+                watching.mark(f"burst {number + 1}")
+                load_.burst(fresh)
+                after.append(watching.look().total)
+            before = held_by(fresh)
+            watching.mark("unload")
+            set_loaded(fresh, loaded=False)
+            watching.look()
+            return warm, tuple(after), (before, held_by(fresh)), watching.timeline()
+
+
+def _known_allocators() -> set[str]:
+    return {library for each in (JEMALLOC, TCMALLOC) for library in each.libraries}
+
+
+@dataclass(frozen=True)
+class Held:
+    """MiB that one server holds: ready and warm, after bursts, and after loads and unloads."""
+
+    warm: float
+    peak: float
+    after_bursts: float
+    after_loads: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What servers hold with each allocator, one of each in every round.
+
+    Attributes:
+        held: By allocator, round by round; ``system`` is the one that nobody preloaded.
+        libraries: What was preloaded, by allocator.
+        timelines: Of the first round, by allocator.
+    """
+
+    held: Mapping[str, tuple[Held, ...]]
+    libraries: Mapping[str, str]
+    timelines: Mapping[str, Timeline]
+
+    def compare(self, allocator: str) -> dict[str, Comparison]:
+        """A the system's allocator, B another; by workload."""
+        pairs = list(zip(self.held["system"], self.held[allocator], strict=True))
+        return {
+            workload: judge(
+                [figure(system) for system, _ in pairs],
+                [figure(other) for _, other in pairs],
+                ALLOCATOR_DESIGN,
+            )
+            for workload, figure in WORKLOADS.items()
+        }
+
+    def table(self) -> str:
+        """Medians of all rounds, by allocator and workload."""
+        columns = ("ready and warm", "at the end of the bursts", *WORKLOADS)
+        figures = (
+            lambda held: held.warm,
+            lambda held: held.peak,
+            *WORKLOADS.values(),
+        )
+        lines = [
+            f"{name}: "
+            + "; ".join(
+                f"{column} {statistics.median(map(figure, rounds)):.0f} MiB"
+                for column, figure in zip(columns, figures, strict=True)
+            )
+            for name, rounds in self.held.items()
+        ]
+        preloaded = [f"{name}: {library}" for name, library in self.libraries.items()]
+        return "\n".join([*lines, "preloaded:", *preloaded])
+
+
+@pytest.fixture(scope="session")
+def trials():
+    """What was tried already, by target and GPU."""
+    return {}
+
+
+@pytest.fixture
+def try_allocators(server, requests_of_all_sizes, trials):
+    """Gives a trial of at least so many rounds, measured once for all the checks that look at it.
+
+    Raises:
+        Blocked: An allocator is not to be had.
+        BrokenError: One was not really loaded, or where none was preloaded there is one.
+    """
+
+    def try_allocators(rounds: int) -> Trial:
+        key = (server.specification.target, server.specification.gpu)
+        known = trials.get(key)
+        done = len(known.held["system"]) if known else 0
+        while done < rounds:
+            batch = min(rounds - done, _room())
+            known = _joined(known, _tried(server, requests_of_all_sizes, batch))
+            done += batch
+            trials[key] = known
+        return known
+
+    return try_allocators
+
+
+def _room() -> int:
+    """How many rounds' servers may be alive at once."""
+    available = psutil.virtual_memory().available / 2**30
+    return max(1, int(available / 2 / (3 * _GIB_A_SERVER)))
+
+
+def _joined(earlier: Trial | None, later: Trial) -> Trial:
+    if earlier is None:
+        return later
+    held = {name: (*earlier.held[name], *later.held[name]) for name in earlier.held}
+    return Trial(held, earlier.libraries, earlier.timelines)
+
+
+def _tried(server: ServerUnderTest, load_: Load, rounds: int) -> Trial:
+    libraries = {each.name: str(find_allocator(each)) for each in (JEMALLOC, TCMALLOC)}
+    environments = {"system": {}} | {
+        name: {"LD_PRELOAD": library} for name, library in libraries.items()
+    }
+    with ExitStack() as stack:
+        servers = {name: [] for name in environments}
+        watches = {}
+        warm, peak = {}, {}
+        for number in range(rounds):
+            for name, environment in environments.items():
+                each = stack.enter_context(server.fresh(environment=environment))
+                servers[name].append(each)
+                must_run_with(each, libraries.get(name), libraries.values())
+                if number == 0:
+                    watches[name] = stack.enter_context(watched(each))
+                load_.warm_up(each)
+                warm[name, number] = held_by(each)
+                _mark(watches, name, number, "bursts")
+                for _ in range(BURSTS_A_SERVER):
+                    load_.burst(each)
+                peak[name, number] = held_by(each)
+                _mark(watches, name, number, "light traffic")
+        every = [each for group in servers.values() for each in group]
+        load_.trickle(every, SETTLING)
+        after_bursts = _held_by_all(servers)
+        for watching in watches.values():
+            watching.mark("loads and unloads")
+        with server.working(), ThreadPoolExecutor(len(every)) as operators:
+            list(operators.map(reload_model, every))
+        load_.trickle(every, 1.0)
+        after_loads = _held_by_all(servers)
+        timelines = {name: watching.timeline() for name, watching in watches.items()}
+    held = {
+        name: tuple(
+            Held(warm[name, i], peak[name, i], after_bursts[name][i], after_loads[name][i])
+            for i in range(rounds)
+        )
+        for name in environments
+    }
+    return Trial(held, libraries, timelines)
+
+
+def _mark(watches: Mapping[str, Watch], name: str, number: int, event: str) -> None:
+    if number == 0:
+        watches[name].mark(event)
+
+
+def _held_by_all(servers: Mapping[str, Sequence[ServerUnderTest]]) -> dict[str, list[float]]:
+    return {name: [held_by(each) for each in group] for name, group in servers.items()}
+
+
+def held_by(server: ServerUnderTest) -> float:
+    """MiB that the server itself holds now.
+
+    Raises:
+        BrokenError: It is not there.
+    """
+    held = resident(server.process.pid)
+    if held is None:
+        raise BrokenError(f"the server {server.process.name} is gone: its memory is not known")
+    return held
+
+
+def must_run_with(server, library, libraries) -> None:
+    """A preloaded library that is not found is passed over with a warning: look that it is there.
+
+    Args:
+        server: The server.
+        library: What must be mapped; None for none of them.
+        libraries: All that may be preloaded.
+    """
+    mapped = {path.rpartition("/")[2] for path in mapped_files(server.process.pid)}
+    found = {each for each in libraries if _file_names(each) & mapped}
+    expected = set() if library is None else {library}
+    if found != expected:
+        raise BrokenError(
+            f"the server should run with {library or 'no other allocator'}, and has "
+            f"{', '.join(sorted(found)) or 'none'} of {', '.join(sorted(libraries))} loaded"
+        )
+
+
+def _file_names(library: str) -> set[str]:
+    """A library's name and that of the file that a link to it leads to."""
+    return {Path(library).name, Path(library).resolve().name}
+
+
+def reload_model(server: ServerUnderTest) -> None:
+    """Unloads and loads the model some times."""
+    for _ in range(LOADS):
+        set_loaded(server, loaded=False)
+        set_loaded(server, loaded=True)
+
+
+def set_loaded(server: ServerUnderTest, *, loaded: bool) -> None:
+    """Loads or unloads the model, and waits until it is so.
+
+    Raises:
+        BrokenError: The server does not do it.
+    """
+    client = server.client("grpc")
+    try:
+        answer = (load if loaded else unload)(client, ECHO.name)
+        state = READY if loaded else UNAVAILABLE
+        waited = wait_for_state(client, ECHO.name, state, _STATE_TIMEOUT)
+    finally:
+        client.close()
+    if not answer.accepted or waited is None:
+        raise BrokenError(f"the model {ECHO.name} does not become {state}: {answer}")
