@@ -1,4 +1,4 @@
-"""Sends correlation IDs to the model that reports which of them reached it."""
+"""Sends correlation IDs to the model that reports which of them reached it, and lends servers."""
 
 from __future__ import annotations
 
@@ -104,6 +104,13 @@ class Reception:
                 and (control["datatype"] == "BYTES") == isinstance(self.sent, str)
             )
         )
+
+
+@pytest.fixture
+def expendable(server):
+    """The check's server, which the check harms: it is given up afterwards."""
+    yield server
+    server.renew()
 
 
 Send = Callable[..., Reception]
