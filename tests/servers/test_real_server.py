@@ -127,6 +127,31 @@ def test_killed_stub_is_harm(pool):
     assert "1 of its 1 Python stubs died" in (server.harm() or "")
 
 
+def test_processes_of_a_model(pool):
+    server = pool.shared(SPECIFICATION)
+    (stub,) = server.stubs(MODEL.name)
+    assert stub.pid in {child.pid for child in psutil.Process(server.pid).children()}
+    assert server.stubs(MODEL.folder) == []  # its name begins so, and is another
+    stub.kill()
+    wait_until_ended([stub], 10)
+    assert server.stubs(MODEL.name) == []
+
+
+def test_pool_stops_a_server_that_clients_are_connected_to(pool):
+    server = pool.shared(SPECIFICATION)
+    for protocol in ("grpc", "http"):
+        assert ask(pool.client(protocol, lambda: server)).accepted
+    # Connected clients would keep it waiting until it gives up, with another exit status.
+    status, log = pool.stop(server)
+    assert status == 0
+    assert f"successfully unloaded '{MODEL.name}'" in log
+    assert not server.folder.exists()
+    assert pool.stop(server) == (0, "")  # it has ended already
+    replacement = pool.shared(SPECIFICATION)
+    assert replacement is not server
+    assert pool.figures.starts == 2
+
+
 def test_stops_as_asked_and_leaves_nothing(pool):
     server = pool.shared(SPECIFICATION)
     family = psutil.Process(server.pid).children(recursive=True)
