@@ -18,7 +18,8 @@ from triton_claims.servers.client import NO_ANSWER, Answer
 from triton_claims.servers.models import model
 
 MODEL = model("reconfigured")
-EXPLICIT = "--model-control-mode=explicit"
+#: The configurations are complete; completing them would only take its time.
+ARGUMENTS = ["--model-control-mode=explicit", "--disable-auto-complete-config"]
 #: Chooses one of several configurations; older servers do not know the option.
 CHOICE_OPTION = "model-config-name"
 #: The files of the model's folder: its code, its configurations, and the max_batch_size of these.
@@ -31,7 +32,7 @@ ALONE, BESIDE_FILES = 7, 8
 
 
 @pytest.mark.claim("file-override-configs")
-@pytest.mark.server(models=[MODEL], arguments=[EXPLICIT])
+@pytest.mark.server(models=[MODEL], arguments=ARGUMENTS)
 def test_a_configuration_brought_as_a_file_is_refused(server, protocol, evidence):
     """A model load that overrides files and brings its configuration as a file instead of the
     parameter config is refused.
@@ -54,7 +55,7 @@ def test_a_configuration_brought_as_a_file_is_refused(server, protocol, evidence
 
 
 @pytest.mark.claim("file-override-config-parameter")
-@pytest.mark.server(models=[MODEL], arguments=[EXPLICIT])
+@pytest.mark.server(models=[MODEL], arguments=ARGUMENTS)
 def test_a_configuration_brought_as_the_parameter_is_live(server, protocol, evidence):
     """A model load that overrides files and brings its configuration in the parameter config
     succeeds, and that configuration is live.
@@ -81,7 +82,7 @@ def repositories(server, protocol):
         yield PLAIN, repository
     if CHOICE_OPTION in server.options:
         with (
-            server.fresh(arguments=[EXPLICIT, f"--{CHOICE_OPTION}=custom"]) as fresh,
+            server.fresh(arguments=[*ARGUMENTS, f"--{CHOICE_OPTION}=custom"]) as fresh,
             repository_of(fresh, protocol) as repository,
         ):
             yield CUSTOM, repository
