@@ -66,6 +66,8 @@ class Design:
         """Refuses designs that can decide nothing."""
         if list(self.looks) != sorted(set(self.looks)) or not self.looks:
             raise ValueError(f"found looks {self.looks}, expected rising numbers of pairs")
+        if self.looks[-1] >= _ENDLESS:
+            raise ValueError(f"found {self.looks[-1]} pairs, expected fewer than {_ENDLESS}")
         if 0.5 ** self.looks[0] > self.level:
             raise ValueError(
                 f"{self.looks[0]} pairs decide nothing at {self.level:.2%} a look, expected at "
@@ -209,22 +211,21 @@ def _bounds(logs: Sequence[float], level: float) -> tuple[float, float]:
 
 
 @lru_cache
-def _needed_on_one_side(pairs: int, level: float) -> int:
-    """How many of the pairs must lie on one side of a limit to place the median there."""
+def _needed_on_one_side(level: float) -> tuple[int, ...]:
+    """How many of so many pairs must lie on one side of a limit to place the median there."""
     from scipy.stats import binom  # noqa: PLC0415 - see _bounds
 
-    return int(binom.isf(level, pairs, 0.5)) + 1
+    return tuple(int(each) + 1 for each in binom.isf(level, range(_ENDLESS), 0.5))
 
 
 def _more_pairs(logs: Sequence[float], design: Design) -> int | None:
     limit = math.log1p(design.tolerated)
     above = sum(each > limit for each in logs) / len(logs)
     share = max(above, 1 - above)
-    pairs = len(logs) + 1
-    while pairs < _ENDLESS:
-        if share * pairs >= _needed_on_one_side(pairs, design.level):
+    needed = _needed_on_one_side(design.level)
+    for pairs in range(len(logs) + 1, _ENDLESS):
+        if share * pairs >= needed[pairs]:
             return pairs - len(logs)
-        pairs += 1
     return None
 
 
@@ -232,9 +233,7 @@ def _smallest(logs: Sequence[float], design: Design) -> float:
     from scipy.stats import beta  # noqa: PLC0415 - see _bounds
 
     pairs = design.looks[-1]
-    needed = _needed_on_one_side(pairs, design.level)
-    if needed > pairs:
-        return math.inf
+    needed = _needed_on_one_side(design.level)[pairs]
     # With this share of the pairs beyond the limit, enough of them are so 95 times out of 100.
     share = float(beta.ppf(_POWER, needed, pairs - needed + 1))
     middle = statistics.median(logs)
