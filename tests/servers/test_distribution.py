@@ -57,9 +57,10 @@ def test_without_lists_on_the_system_own_ones_are_fetched(apt):
     assert [call.split()[1] for call in called] == ["system.conf", "own.conf", "own.conf"]
 
 
-def test_a_shared_library_may_have_ubuntus_newer_name(apt):
-    directory = apt(name="libpython3.12t64")
-    fetch_packages(["libpython3.12"], directory)
+@pytest.mark.parametrize("package", ["libpython3.12", "libtcmalloc-minimal4"])
+def test_a_shared_library_may_have_a_newer_name(apt, package):
+    directory = apt(name=f"{package}t64")
+    fetch_packages([package], directory)
     assert (directory / "usr" / "file").exists()
 
 

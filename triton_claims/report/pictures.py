@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from triton_claims.measure.memory import Timeline
 
 _INCHES = (8.0, 3.6)
+#: What the picture would else say of when and by what it was made.
+_METADATA = ("Creator", "Date", "Format", "Type")
 #: Told apart by people who see few colours, and in grey (Okabe and Ito).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
@@ -122,5 +124,5 @@ def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     # Text stays text, and ids do not change from run to run.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "triton-claims"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(_METADATA))
     return buffer.getvalue()

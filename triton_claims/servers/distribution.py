@@ -150,6 +150,8 @@ def _names(package: str) -> list[str]:
 
     Newer releases of Debian and Ubuntu give libraries that were rebuilt for 64-bit times a suffix.
     """
+    if not package.startswith("lib"):
+        return [package]
     if not re.fullmatch(r"libpython3\.\d+", package):
         return [package, f"{package}t64"]
     asked = subprocess.run(
