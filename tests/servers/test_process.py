@@ -29,7 +29,11 @@ def start(tmp_path):
         target = parse_target(f"install:{stage(tmp_path / 'server', **knobs)}", releases)
         installation = prepare(target, print)
         pools.append(
-            ServerPool(ROOT / "model_repository", lambda _: installation, start_timeout=timeout)
+            ServerPool(
+                ROOT / "model_repository",
+                lambda _target, _numpy: installation,
+                start_timeout=timeout,
+            )
         )
         return pools[-1].start(specification)
 
@@ -84,10 +88,9 @@ def test_child_that_outlives_its_server_is_ended(start):
 
 
 def test_option_given_replaces_ours(start):
-    server = start(specification=ServerSpecification("any", arguments=("--allow-metrics=true",)))
-    assert [each for each in server.launch.command if "allow-metrics" in each] == [
-        "--allow-metrics=true"
-    ]
+    given = "--grpc-address=127.0.0.2"
+    server = start(specification=ServerSpecification("any", arguments=(given,)))
+    assert [each for each in server.launch.command if "grpc-address" in each] == [given]
 
 
 def test_binary_that_is_no_triton(tmp_path):
@@ -98,7 +101,7 @@ def test_binary_that_is_no_triton(tmp_path):
     installation = prepare(
         parse_target(f"install:{tmp_path}", load_knowledge(ROOT).releases), print
     )
-    pool = ServerPool(ROOT / "model_repository", lambda _: installation)
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
     try:
         with pytest.raises(ServerFailedToStartError, match="lists no --model-repository"):
             pool.start(SPECIFICATION)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ def test_listens_on_loopback_alone(pool):
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
     ports = {int(server.http.split(":")[1]), int(server.grpc.split(":")[1])}
     assert {address.port for address in listening} == ports
+
+
+def test_metrics_are_on_loopback_where_they_are_asked_for(pool):
+    server = pool.shared(replace(SPECIFICATION, arguments=("--allow-metrics=true",)))
+    status, body = server.get("/metrics", of=server.metrics)
+    assert (status, b"nv_inference_count" in body) == (200, True)
+    assert server.metrics.startswith("127.0.0.1:")
+    assert server.metrics not in (server.http, server.grpc)
+    assert pool.shared(SPECIFICATION).metrics is None
 
 
 def test_environment_of_server_and_models_holds_no_secret(pool, monkeypatch):

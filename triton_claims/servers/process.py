@@ -41,6 +41,7 @@ POLL_INTERVAL = 0.005
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 45.0
 _LOOPBACK = "127.0.0.1"
+_METRICS = "--allow-metrics=true"
 _PORT_TAKEN = ("address already in use", "failed to bind", "already in use")
 _PORT_ATTEMPTS = 3
 _LOG_TAIL_LINES = 40
@@ -81,12 +82,14 @@ class Launch:
     environment: Mapping[str, str]
     http: str
     grpc: str
+    metrics: str | None = None
 
 
 class ServerProcess:
     """A server that is ready, and belongs to this run.
 
-    Made by :func:`start_server`; ``http`` and ``grpc`` are ``HOST:PORT`` on loopback.
+    Made by :func:`start_server`; ``http``, ``grpc`` and ``metrics`` are ``HOST:PORT`` on loopback;
+    ``metrics`` is None but with the option ``--allow-metrics=true``.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class ServerProcess:
         self.launch = launch
         self.http = launch.http
         self.grpc = launch.grpc
+        self.metrics = launch.metrics
         self.folder = folder
         self.log_path = folder / "server.log"
         self.metadata: dict[str, Any] = {}
@@ -152,14 +156,19 @@ class ServerProcess:
         """The last lines it printed, without secrets."""
         return "\n".join(self.log().splitlines()[-lines:])
 
-    def get(self, path: str, timeout: float = 5.0) -> tuple[int, bytes]:
+    def get(self, path: str, timeout: float = 5.0, *, of: str | None = None) -> tuple[int, bytes]:
         """A plain HTTP GET, for what no client library offers.
+
+        Args:
+            path: What to get.
+            timeout: Seconds until it counts as unanswered.
+            of: ``HOST:PORT``; that of the HTTP service by default.
 
         Raises:
             OSError: No connection, or no answer in time.
             http.client.HTTPException: No HTTP.
         """
-        connection = http.client.HTTPConnection(self.http, timeout=timeout)
+        connection = http.client.HTTPConnection(of or self.http, timeout=timeout)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -362,7 +371,8 @@ def _launch(
     arguments: Sequence[str],
     environment: Mapping[str, str],
 ) -> Launch:
-    http_port, grpc_port = free_ports(2)
+    http_port, grpc_port, metrics_port = free_ports(3)
+    metrics = f"{_LOOPBACK}:{metrics_port}" if _METRICS in arguments else None
     given = {argument.partition("=")[0] for argument in arguments}
     known = supported_options(installation, scratch.folder)
     full_environment = installation.environment(
@@ -384,7 +394,9 @@ def _launch(
     }
     if installation.backends:
         ours["--backend-directory"] = str(installation.backends)
-    if "allow-metrics" in known and not any(option.startswith("--metrics") for option in given):
+    if metrics:
+        ours["--metrics-address"], ours["--metrics-port"] = _LOOPBACK, str(metrics_port)
+    elif "allow-metrics" in known:
         ours["--allow-metrics"] = "false"
     if "allow-sagemaker" in known:
         ours["--allow-sagemaker"] = "false"
@@ -401,6 +413,7 @@ def _launch(
         environment=full_environment,
         http=f"{_LOOPBACK}:{http_port}",
         grpc=f"{_LOOPBACK}:{grpc_port}",
+        metrics=metrics,
     )
 
 
@@ -476,6 +489,8 @@ def _answers_ready(server: ServerProcess) -> bool:
         if server.get("/v2/health/ready", timeout=2.0)[0] != http.client.OK:
             return False
         metadata = json.loads(server.get("/v2", timeout=2.0)[1])
+        if server.metrics:  # that service is the last to start
+            server.get("/metrics", timeout=2.0, of=server.metrics)
     except (OSError, http.client.HTTPException, ValueError):
         return False
     if not isinstance(metadata, dict) or metadata.get("name") != server.name:
