@@ -18,6 +18,9 @@ import psutil
 import pytest
 
 from staged.staging import stage
+from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers.installation import prepare
+from triton_claims.servers.targets import parse_target
 from triton_claims.verdicts.ledger import Ledger, read_ledger
 
 if TYPE_CHECKING:
@@ -213,6 +216,39 @@ def start_run(tmp_path_factory) -> Iterator[Callable[..., RunningRun]]:
         # Nobody has waited for it where its test has failed before.
         each.process.terminate()
         each.process.communicate(timeout=_PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def real_installation():
+    """The newest embedded server, made ready."""
+    releases = load_knowledge(ROOT).releases
+    newest = releases.newest_with_wheel().container
+    return prepare(parse_target(f"wheel:{newest}", releases), print)
+
+
+@pytest.fixture(scope="module")
+def wrap_server(tmp_path_factory, real_installation) -> Callable[[str], str]:
+    """Gives the target of a real server that a line of shell comes before: ``wrap_server(line)``.
+
+    So a server can be shown to a check that does not heed an option, say. The line may change the
+    arguments in ``"$@"``, and the environment.
+    """
+
+    def wrap(line: str) -> str:
+        root = tmp_path_factory.mktemp("wrapped") / "tritonserver"
+        binary = root / "bin" / "tritonserver"
+        binary.parent.mkdir(parents=True)
+        libraries = ":".join(map(str, real_installation.libraries))
+        binary.write_text(
+            f"#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}:$LD_LIBRARY_PATH\n{line}\n"
+            f'exec {real_installation.binary} "$@"\n',
+            encoding="utf-8",
+        )
+        binary.chmod(0o755)
+        (root / "backends").symlink_to(real_installation.backends)
+        return f"install:{root}"
+
+    return wrap
 
 
 @pytest.fixture(scope="module")
