@@ -55,7 +55,7 @@ class Journey:
 
 
 @pytest.mark.claim("python-numpy2")
-@pytest.mark.server(models=[SINGLE, BATCHED], numpy=2)
+@pytest.mark.server(models=[SINGLE, BATCHED], arguments=["--disable-auto-complete-config"], numpy=2)
 def test_tensors_keep_their_data_with_numpy_2(expendable, evidence):
     """A Python model that runs with NumPy 2 receives and returns tensors with all of their data."""
     with evidence.step("control: the same with NumPy 1"), expendable.fresh(numpy=1) as fresh:
