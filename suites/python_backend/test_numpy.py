@@ -33,9 +33,12 @@ SENT = [
     *((BATCHED, 1, shape) for shape in [(3, 5), (2, 0)]),
 ]
 STRINGS = (b"", b"a", "\N{GRINNING FACE}".encode(), b"\0 \xff", b"many bytes" * 100)
+COMPLETE = ["--disable-auto-complete-config"]
+WITH_NUMPY_2 = pytest.mark.server(models=[SINGLE, BATCHED], arguments=COMPLETE, numpy=2)
 #: Seconds until a request counts as unanswered; an answer takes milliseconds.
 PATIENCE = 5.0
 RIGHT = "right"
+WITHOUT_DATA = "came without its data"
 
 
 @dataclass(frozen=True)
@@ -55,29 +58,54 @@ class Journey:
 
 
 @pytest.mark.claim("python-numpy2")
-@pytest.mark.server(models=[SINGLE, BATCHED], arguments=["--disable-auto-complete-config"], numpy=2)
+@WITH_NUMPY_2
 def test_tensors_keep_their_data_with_numpy_2(expendable, evidence):
     """A Python model that runs with NumPy 2 receives and returns tensors with all of their data."""
-    with evidence.step("control: the same with NumPy 1"), expendable.fresh(numpy=1) as fresh:
-        with_1 = journeys(fresh)
-    with evidence.step("every datatype, in many shapes, with NumPy 2"):
-        with_2 = journeys(expendable)
-    evidence.show(f"with NumPy {numpy_of(with_1)}", tell(with_1))
-    evidence.show(f"with NumPy {numpy_of(with_2)}", tell(with_2))
+    with_1, with_2 = made_with_both(expendable, evidence)
 
-    if not numpy_of(with_2).startswith("2."):
-        raise BrokenError(f"the models run with NumPy {numpy_of(with_2)} instead of NumPy 2")
     wrong = [each for each in with_2 if each.outcome != RIGHT]
     if wrong and not numpy_of(with_1).startswith("1."):
-        raise Blocked(
-            "the models' Python has no NumPy 1 to show that it is NumPy 2 that does not work here",
-            unblock="a target whose Python stub is linked with Python 3.10 to 3.12",
-        )
+        raise no_numpy_1()
     if any(each.outcome != RIGHT for each in with_1):
         raise BrokenError(f"the check's control failed, with NumPy 1:\n{tell(with_1)}")
     assert not wrong, (
         f"{len(wrong)} of {len(with_2)} tensors went wrong with NumPy {numpy_of(with_2)}:\n"
         + tell(wrong)
+    )
+
+
+@pytest.mark.claim("python-numpy2-empty-tensors")
+@WITH_NUMPY_2
+def test_tensors_arrive_without_their_data_with_numpy_2(expendable, evidence):
+    """Tensors that a Python model returns while it runs with NumPy 2 arrive without their data."""
+    with_1, with_2 = made_with_both(expendable, evidence)
+
+    if not numpy_of(with_1).startswith("1."):
+        raise no_numpy_1()
+    if any(each.outcome != RIGHT for each in with_1):
+        raise BrokenError(f"the check's control failed, with NumPy 1:\n{tell(with_1)}")
+    empty = [each for each in with_2 if WITHOUT_DATA in each.outcome]
+    assert empty, f"none of {len(with_2)} tensors came without its data:\n{tell(with_2)}"
+
+
+def made_with_both(server, evidence):
+    """What came of all there is to send with NumPy 1, the control, and with NumPy 2."""
+    with evidence.step("control: the same with NumPy 1"), server.fresh(numpy=1) as fresh:
+        with_1 = journeys(fresh)
+    with evidence.step("every datatype, in many shapes, with NumPy 2"):
+        with_2 = journeys(server)
+    evidence.show(f"with NumPy {numpy_of(with_1)}", tell(with_1))
+    evidence.show(f"with NumPy {numpy_of(with_2)}", tell(with_2))
+    if not numpy_of(with_2).startswith("2."):
+        raise BrokenError(f"the models run with NumPy {numpy_of(with_2)} instead of NumPy 2")
+    return with_1, with_2
+
+
+def no_numpy_1():
+    """What goes wrong may have nothing to do with NumPy 2."""
+    return Blocked(
+        "the models' Python has no NumPy 1 to show that it is NumPy 2 that does not work here",
+        unblock="a target whose Python stub is linked with Python 3.10 to 3.12",
     )
 
 
@@ -144,7 +172,7 @@ def judged(sent, seen, answer):
     for name, expected in (("SAME", sent), ("REVERSED", sent[::-1])):
         returned = answer.outputs[name]
         if returned is None:
-            faults.append(f"output {name} came without its data")
+            faults.append(f"output {name} {WITHOUT_DATA}")
         elif (returned.shape, data_of(returned)) != (expected.shape, data_of(expected)):
             faults.append(f"output {name} came with other data")
     return "; ".join(faults) or RIGHT, report["numpy"]
