@@ -139,9 +139,15 @@ def attempt(server, patience, lost):
     trial.coincidences = log.count()
     if not trial.end:
         with closing(server.client("grpc")) as client:
-            trial.told = int(ask(client).outputs["SEEN"][1])
-    elif not trial.coincidences:
+            answer = ask(client)
+        if answer.accepted:
+            trial.told = int(answer.outputs["SEEN"][1])
+        else:
+            trial.end = f"answers no more: {answer}"
+    if trial.end and not trial.coincidences:
         raise BrokenError(f"the server {trial.end}, and not by what the claim is about")
+    if not trial.end and not trial.expired:
+        raise BrokenError(f"the check's control failed, no client gave up: {trial}")
     server.renew()
     return trial
 
@@ -163,7 +169,7 @@ def give_up(address, patience, over):
             requests += 1
             try:
                 client.infer(MODEL.name, inputs, client_timeout=patience)
-                work *= 1.05
+                work = min(work * 1.05, 10 * patience)
             except InferenceServerException as problem:
                 if "DEADLINE_EXCEEDED" not in str(problem.status()):
                     break  # the server is lost
