@@ -92,10 +92,13 @@ def repositories(server, protocol):
 def repository_of(server, protocol):
     """A server's repository, asked with the patience that a load needs."""
     client = server.client(protocol, model_control.LOAD_TIMEOUT)
+    repository = Repository(server, client)
     try:
-        yield Repository(server, client)
+        yield repository
     finally:
         client.close()
+        if repository.has_taken_files:
+            server.stop()  # which removes them; a server that is killed leaves them in /tmp
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class Repository:
         self._server = server
         self._client = client
         self._edition = 1
+        self.has_taken_files = False
 
     def must_load(self, configuration):
         """A plain load, which every server does; where not, the check can tell nothing."""
@@ -184,6 +188,7 @@ class Repository:
             files[CODE] = files[CODE].replace(b"EDITION = 1\n", b"EDITION = %d\n" % self._edition)
         logged_before = len(self._server.process.log())
         answer = model_control.load(self._client, MODEL.name, config=parameter, files=files)
+        self.has_taken_files |= answer.accepted
         logged = self._server.process.log()[logged_before:].splitlines()
         brought = [f"parameter config of {max_batch_size}"] * (parameter is not None) + [*files]
         return Load(

@@ -21,7 +21,7 @@ JETSON, SBSA = "TRITON_CLAIMS_JETSON_CLIENT_WHEEL", "TRITON_CLAIMS_SBSA_CLIENT_W
 def test_pip_on_arm_sbsa_takes_the_wheel_for_jetson(server, evidence):
     """On Arm SBSA pip installs a client wheel from the public index that was built for Jetson."""
     version = server.version  # a release's client has its server's
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory(dir=server.process.folder) as scratch:
         with evidence.step("control: on x86-64, pip takes a wheel for x86-64"):
             usual = fetch_client(version, "x86_64", Path(scratch, "x86_64"))
             must_be_for_x86(usual, version)

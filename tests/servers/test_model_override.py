@@ -35,7 +35,9 @@ def server_and_pool():
     installation = prepare(target, print)
     pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
     arguments = ("--model-control-mode=explicit", "--disable-auto-complete-config")
-    yield pool.shared(ServerSpecification("any", models=(MODEL,), arguments=arguments)), pool
+    server = pool.shared(ServerSpecification("any", models=(MODEL,), arguments=arguments))
+    yield server, pool
+    pool.stop(server)  # killed, it would leave the files that were brought along in /tmp
     pool.close()
 
 
