@@ -15,10 +15,10 @@ QUICK = [
     (CONFTEST, "GROWN = Design(tolerated=0.8, false_alarm=0.02,", "GROWN = Design(0.8, 0.3,"),
     (
         CONFTEST,
-        "ALLOCATOR_DESIGN = Design(tolerated=-0.25, false_alarm=0.02,",
-        "ALLOCATOR_DESIGN = Design(-0.25, 0.3,",
+        "ALLOCATOR_DESIGN = Design(tolerated=-0.2, false_alarm=0.03,",
+        "ALLOCATOR_DESIGN = Design(-0.2, 0.3,",
     ),
-    ("suites/memory/test_allocators.py", "ROUNDS = (7, 12)", "ROUNDS = (2,)"),
+    (CONFTEST, "ROUNDS = (*LOOKS, 18)", "ROUNDS = LOOKS"),
     (CONFTEST, "SETTLING = 13.0", "SETTLING = 0.1"),
 ]
 NO_WORK = (CONFTEST, "FLOATS = (20_000, 60_000, 120_000, 250_000)", "FLOATS = (4, 4, 4, 4)")
