@@ -26,6 +26,8 @@ MODEL = model("timed_answer")
 BOUND = 1 / 5
 #: Seconds for one server to meet as many coincidences as it takes; it meets several in a second.
 LONGEST_TRIAL = 30.0
+#: Seconds without any cancellation in the log after which none will come.
+SILENCE = 3.0
 MOST_TRIALS = 5
 CLIENTS = 4
 #: Seconds between two looks into the server's log.
@@ -124,19 +126,21 @@ def attempt(server, patience, lost):
     """
     trial, over = Trial(), Event()
     process = server.process
-    log = Coincidences(process.log_path)
+    log = Cancellations(process.log_path)
     with server.working(), ThreadPoolExecutor(CLIENTS) as clients:
         numbers = [clients.submit(give_up, process.grpc, patience, over) for _ in range(CLIENTS)]
-        end = time.monotonic() + LONGEST_TRIAL
-        while not trial.end and time.monotonic() < end:
+        began, seconds = time.monotonic(), 0.0
+        while not trial.end and seconds < (LONGEST_TRIAL if log.all else SILENCE):
             time.sleep(LOOKS)
-            trial.end = process.how_it_ended()
-            if rate(lost.events, lost.cases + log.count()).is_below(BOUND):
+            trial.end, seconds = process.how_it_ended(), time.monotonic() - began
+            log.read()
+            if rate(lost.events, lost.cases + log.coincidences).is_below(BOUND):
                 break
         over.set()
         trial.requests, trial.expired = map(sum, zip(*(n.result() for n in numbers), strict=True))
     trial.end = process.how_it_ended(timeout=1.0)
-    trial.coincidences = log.count()
+    log.read()
+    trial.coincidences = log.coincidences
     if not trial.end:
         with closing(server.client("grpc")) as client:
             answer = ask(client)
@@ -178,23 +182,26 @@ def give_up(address, patience, over):
     return requests, expired
 
 
-class Coincidences:
-    """Counts, as a log grows, the answers that came in when their cancellation was being heeded.
+class Cancellations:
+    """The cancellations that a growing log tells of.
 
-    The server has been told of it, but has not passed it on to the model's request yet.
+    Attributes:
+        all: How many requests were cancelled before their answers were sent.
+        coincidences: Of how many of them the server took in the answer when it had been told of
+            the cancellation, but had not passed it on to the model's request yet.
     """
 
     STEP = re.compile(r"InferResponseComplete, \d+ step (\w+)")
     CANCELLED = "skipping response generation as grpc transaction was cancelled"
 
     def __init__(self, path):
+        self.all = self.coincidences = 0
         self._path = path
         self._position = 0
         self._step = ""
-        self._count = 0
 
-    def count(self):
-        """How many there are by now."""
+    def read(self):
+        """Reads what is new."""
         with self._path.open("rb") as log:
             log.seek(self._position)
             new = log.read()
@@ -204,5 +211,5 @@ class Coincidences:
             if step := self.STEP.search(line):
                 self._step = step[1]
             elif self.CANCELLED in line:
-                self._count += self._step == "ISSUED"
-        return self._count
+                self.all += 1
+                self.coincidences += self._step == "ISSUED"

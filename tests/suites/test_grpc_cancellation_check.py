@@ -20,7 +20,10 @@ HASTY = (CHECK, PATIENCE, "patience = 0.003")
 AT_ONCE = (MODEL, PAUSE, "pass")
 PATIENT = (CHECK, PATIENCE, "patience = 5.0")
 IMPORT = (MODEL, "import time\n", "import os\nimport time\n")
-SHORT = (CHECK, "LONGEST_TRIAL = 30.0", "LONGEST_TRIAL = 0.1")
+SHORT = [
+    (CHECK, "LONGEST_TRIAL = 30.0", "LONGEST_TRIAL = 0.1"),
+    (CHECK, "SILENCE = 3.0", "SILENCE = 0.1"),
+]
 #: Writes into the server's log what a server would that has met so many coincidences.
 TALL_TALES = (
     MODEL,
@@ -56,13 +59,13 @@ def test_a_server_that_is_never_lost_has_the_fix(cell_with):
 
 
 def test_a_server_that_heeds_no_cancellation_is_noticed(cell_with):
-    cell = cell_with(LATE, HASTY, SHORT, (MODEL, "and request.is_cancelled()", "and False"))
+    cell = cell_with(LATE, HASTY, *SHORT, (MODEL, "and request.is_cancelled()", "and False"))
     assert cell.verdict.value == "baseline", cell.reason
     assert "the server heeded none of " in cell.reason
 
 
 def test_too_few_coincidences_decide_nothing(cell_with):
-    cell = cell_with(LATE, HASTY, SHORT)
+    cell = cell_with(LATE, HASTY, *SHORT)
     assert cell.verdict.value == "undecided", cell.reason
     assert "to decide: more such cancellations" in cell.reason
 
@@ -71,7 +74,7 @@ def test_too_few_coincidences_decide_nothing(cell_with):
     ("edits", "reason"),
     [
         ([(MODEL, PAUSE, 'raise RuntimeError("no")')], "the check's control failed: INTERNAL"),
-        ([AT_ONCE, PATIENT, SHORT], "the check's control failed, no client gave up"),
+        ([AT_ONCE, PATIENT, *SHORT], "the check's control failed, no client gave up"),
         (
             [IMPORT, (MODEL, PAUSE, "os.kill(os.getppid(), 9 * (self.requests > 40))")],
             "was killed by SIGKILL (exit status -9), and not by what the claim is about",
