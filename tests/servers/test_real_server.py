@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers import scratch
 from triton_claims.servers.installation import prepare
 from triton_claims.servers.models import model
 from triton_claims.servers.pool import ServerPool, ServerSpecification
@@ -75,6 +76,12 @@ def test_refusal_is_an_answer(pool):
         answer = client.infer("no_such_model", {"IN": np.array([1], dtype=np.int32)})
         assert (answer.status, answer.refused_as_invalid) == (status, False)
         assert "no_such_model" in answer.message
+
+
+def test_the_python_backend_makes_its_folder_where_we_clear_up(pool):
+    before = set(scratch._ENVIRONMENTS.glob(scratch._ENVIRONMENT))
+    pool.start(SPECIFICATION)
+    assert set(scratch._ENVIRONMENTS.glob(scratch._ENVIRONMENT)) - before
 
 
 def test_listens_on_loopback_alone(pool):

@@ -11,7 +11,12 @@ from triton_claims.servers.client import ANSWER_TIMEOUT, Client
 from triton_claims.servers.guard import Guard
 from triton_claims.servers.models import Model, assemble
 from triton_claims.servers.process import START_TIMEOUT, ServerProcess, start_server
-from triton_claims.servers.scratch import Scratch, new_scratch, sweep
+from triton_claims.servers.scratch import (
+    Scratch,
+    new_scratch,
+    remove_orphaned_environments,
+    sweep,
+)
 from triton_claims.servers.work_clock import WorkClock
 
 if TYPE_CHECKING:
@@ -96,6 +101,7 @@ class ServerPool:
         self._specifications: set[ServerSpecification] = set()
         self._scratch: Scratch | None = None
         self._guard: Guard | None = None
+        self._began = time.time()
         self._numbers: dict[str, int] = {}
         self._clients: list[Client] = []
         self.work = WorkClock()
@@ -209,6 +215,9 @@ class ServerPool:
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
+        # Under xdist the workers' servers are not all gone when one worker ends: who started the
+        # workers looks once more.
+        remove_orphaned_environments(since=self._began)
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None

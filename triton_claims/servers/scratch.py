@@ -8,12 +8,14 @@ run, or the guard, can clear up after a run that was killed without having been 
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import select
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +29,11 @@ RUN_VARIABLE = "TRITON_CLAIMS_RUN"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
 _OWNER = "owner.json"
 _MAKING_TAKES_AT_MOST = 60.0  # seconds
+#: Where the Python backend makes a folder for environments, whatever TMPDIR says; a server that is
+#: killed leaves it.
+_ENVIRONMENTS = Path("/tmp")  # noqa: S108 - theirs, not ours
+_ENVIRONMENT = "python_env_*"
+_SERVER = "tritonserver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,8 @@ def _clear(run: str, folder: Path) -> None:
                 continue
         wait_until_ended(processes, timeout=5)
     remove_shared_memory(shared_memory_prefix(run))
+    with suppress(OSError):  # its owner was noted when the run began
+        remove_orphaned_environments(since=(folder / _OWNER).stat().st_mtime)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.parent.rmdir()
@@ -173,6 +182,29 @@ def _clear(run: str, folder: Path) -> None:
 def shared_memory_prefix(run: str, server: str | None = None) -> str:
     """How the names of the shared-memory files of a run, or of one of its servers, begin."""
     return f"triton_claims_{run}_" + (f"{server}_" if server else "")
+
+
+def remove_orphaned_environments(since: float, folder: Path = _ENVIRONMENTS) -> None:
+    """Removes the folders that Python backends made since then and have left empty.
+
+    Nothing in such a folder's name tells whose it is. But whoever made it had started before: where
+    no server that runs now had, its maker is gone.
+
+    Args:
+        since: Seconds since the epoch; older folders are of nobody's concern here.
+        folder: Where to look.
+    """
+    started = [
+        process.info["create_time"]
+        for process in psutil.process_iter(["name", "create_time"])
+        if process.info["name"] == _SERVER and process.info["create_time"]
+    ]
+    oldest = min(started, default=math.inf)
+    for path in folder.glob(_ENVIRONMENT):
+        with suppress(OSError):  # somebody else's, in use, or gone meanwhile
+            status = path.stat()
+            if status.st_uid == os.getuid() and since <= status.st_mtime < oldest:
+                path.rmdir()
 
 
 def remove_shared_memory(prefix: str) -> None:
