@@ -52,6 +52,21 @@ class ClientWheel:
         except (OSError, ValueError, IndexError, zipfile.BadZipFile) as problem:
             raise BrokenError(f"{self.path} is no wheel: {problem}") from None
 
+    def program(self, name: str) -> bytes:
+        """A program that it brings along, such as ``perf_analyzer``.
+
+        Raises:
+            BrokenError: It is no wheel, or has no such program.
+        """
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                for each in archive.namelist():
+                    if each.endswith(f".data/data/bin/{name}"):
+                        return archive.read(each)
+        except (OSError, ValueError, zipfile.BadZipFile) as problem:
+            raise BrokenError(f"{self.path} is no wheel: {problem}") from None
+        raise BrokenError(f"{self.path.name} holds no program {name}")
+
     def describe(self) -> str:
         """All in it that tells of its build, line by line."""
         lines = [f"{self.path.name} (SHA-256 {file_digest(self.path)})"]
