@@ -70,7 +70,7 @@ def server_of_cloud_models(server, evidence):
         for each in (ALL, LATEST):
             (bucket / "models" / each.name / f"{marker}-{each.name}").touch()
         with (
-            serve(bucket) as store,
+            serve(bucket, server.process.run) as store,
             server.fresh(
                 [],
                 arguments=[*ARGUMENTS, f"--model-repository={store.url}/models"],

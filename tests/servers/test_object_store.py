@@ -1,96 +1,89 @@
-"""The object store: the answers that AWS's own library gets and understands."""
+"""The object store: a real S3 server whose objects are a folder's files."""
 
 from __future__ import annotations
 
-import http.client
-from xml.etree import ElementTree as ET
+import subprocess
+import sys
 
+import boto3
+import psutil
 import pytest
+from botocore.exceptions import ClientError
 
+from triton_claims.errors import BrokenError
+from triton_claims.servers import object_store
 from triton_claims.servers.object_store import serve
+from triton_claims.servers.scratch import processes_of
 
-S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+RUN = "object-store-test"
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store") / "bucket"
     for name in ("m/config.pbtxt", "m/1/model.py", "m/1/__pycache__/model.pyc", "other/a&b"):
-        path = tmp_path / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    with serve(tmp_path) as store:
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    with serve(folder, RUN) as store:
         yield store
+    assert processes_of(RUN) == []
+    assert [path.name for path in folder.parent.iterdir()] == ["bucket"]
 
 
 @pytest.fixture
-def ask(store):
-    """Asks over one connection: what an answer leaves unread would spoil the next one."""
-    connection = http.client.HTTPConnection("127.0.0.1", store.server_port, timeout=10)
-
-    def ask(method, path):
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer, answer.read()
-
-    yield ask
-    connection.close()
-
-
-def parsed(body):
-    return ET.fromstring(body)  # noqa: S314 - our own
+def client(store):
+    client = boto3.client(
+        "s3",
+        endpoint_url=store.address,
+        region_name="us-east-1",
+        aws_access_key_id="anybody",
+        aws_secret_access_key="anything",  # noqa: S106 - nobody is kept out
+    )
+    yield client
+    client.close()
 
 
-def keys(body):
-    return [each.text for each in parsed(body).iter(f"{S3}Key")]
+def keys(client, prefix):
+    answer = client.list_objects_v2(Bucket="bucket", Prefix=prefix)
+    return [each["Key"] for each in answer.get("Contents", ())]
 
 
-def test_the_bucket_is_there(store, ask):
-    assert store.url == f"s3://http://127.0.0.1:{store.server_port}/bucket"
-    assert ask("HEAD", "/bucket")[0].status == 200
-    assert ask("HEAD", "/another")[0].status == 404
+def test_a_folders_files_are_objects(client):
+    assert keys(client, "") == ["m/1/model.py", "m/config.pbtxt", "other/a&b"]
+    assert keys(client, "m/1/") == ["m/1/model.py"]
+    assert client.get_object(Bucket="bucket", Key="other/a&b")["Body"].read() == b"other/a&b"
+    with pytest.raises(ClientError, match="404"):
+        client.head_object(Bucket="bucket", Key="m/1/__pycache__/model.pyc")
 
 
-def test_objects_are_listed_by_the_beginning_of_their_keys(ask):
-    assert keys(ask("GET", "/bucket?list-type=2&prefix=m%2F")[1]) == [
-        "m/1/model.py",
-        "m/config.pbtxt",
-    ]
-    assert keys(ask("GET", "/bucket?list-type=2&prefix=m%2F1%2F")[1]) == ["m/1/model.py"]
-    assert keys(ask("GET", "/bucket?list-type=2")[1])[-1] == "other/a&b"
-    answer, body = ask("GET", "/bucket?list-type=2&prefix=none%2F")
-    assert (answer.status, keys(body)) == (200, [])
-    assert parsed(body).findtext(f"{S3}IsTruncated") == "false"
+def test_requests_are_known(store, client):
+    client.get_object(Bucket="bucket", Key="m/config.pbtxt")
+    assert "GET /bucket/m/config.pbtxt" in store.requests
+    assert "PUT /bucket/m/config.pbtxt" in store.requests
 
 
-def test_an_object_is_given(ask):
-    head, nothing = ask("HEAD", "/bucket/m/config.pbtxt")
-    answer, body = ask("GET", "/bucket/m/config.pbtxt")
-    assert (nothing, body) == (b"", b"m/config.pbtxt")
-    for each in (head, answer):
-        assert each.status == 200
-        assert each.headers["Content-Length"] == str(len(body))
-        assert each.headers["Last-Modified"].endswith(" GMT")
-    assert ask("GET", "/bucket/other/a%26b")[1] == b"other/a&b"
+def test_it_listens_on_loopback_alone_and_belongs_to_its_run(store):
+    (process,) = processes_of(RUN)
+    addresses = {
+        each.laddr.ip for each in process.net_connections() if each.status == psutil.CONN_LISTEN
+    }
+    assert addresses == {"127.0.0.1"}
+    assert store.url.startswith("s3://http://127.0.0.1:")
+    assert store.url.endswith("/bucket")
 
 
-@pytest.mark.parametrize(
-    "key", ["none", "m", "m/", "m/1", "../conftest.py", "m/1/__pycache__/model.pyc"]
-)
-def test_what_is_no_object_is_not_found(ask, key):
-    assert ask("HEAD", f"/bucket/{key}")[0].status == 404
-    answer, body = ask("GET", f"/bucket/{key}")
-    assert answer.status == 404
-    assert parsed(body).findtext("Code") == "NoSuchKey"
+def test_one_that_does_not_start_is_told_with_its_words(folder, monkeypatch):
+    real = subprocess.Popen
 
+    def no_moto(_command, **options):
+        return real([sys.executable, "-c", "raise SystemExit('no moto here')"], **options)
 
-def test_requests_are_kept(store, ask):
-    ask("HEAD", "/bucket")
-    ask("GET", "/bucket/m/config.pbtxt")
-    assert store.requests == ["HEAD /bucket", "GET /bucket/m/config.pbtxt"]
-
-
-def test_it_ends_with_its_context(tmp_path):
-    with serve(tmp_path) as store:
-        port = store.server_port
-    with pytest.raises(ConnectionRefusedError):
-        http.client.HTTPConnection("127.0.0.1", port, timeout=10).request("GET", "/bucket")
+    monkeypatch.setattr(object_store.subprocess, "Popen", no_moto)
+    with pytest.raises(BrokenError, match=r"(?s)ended with status 1.*no moto here"), serve(folder):
+        pass

@@ -1,42 +1,45 @@
-"""A folder on loopback, as S3 serves a bucket: as much of S3 as reading a model repository takes.
-
-A whole S3 server would be by far the heaviest thing that this project needs, for four kinds of
-requests. Nobody is kept out here, and nothing can be written.
-"""
+"""A folder as the objects of a bucket in S3, served on loopback by moto in a process of its own."""
 
 from __future__ import annotations
 
-import threading
+import re
+import subprocess
+import sys
+import tempfile
 import time
 from contextlib import contextmanager
-from email.utils import formatdate
-from hashlib import sha256
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+
+from triton_claims.errors import BrokenError
+from triton_claims.servers.scratch import RUN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _LOOPBACK = "127.0.0.1"
 _BUCKET = "bucket"
-_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_START_TIMEOUT = 60.0  # seconds; it takes two or three
+_POLL_INTERVAL = 0.02
+_STOP_TIMEOUT = 10.0
+_ADDRESS = re.compile(rf"Running on (http://{re.escape(_LOOPBACK)}:\d+)")
+# 127.0.0.1 - - [24/Nov/2026 23:00:00] "GET /bucket/m/config.pbtxt HTTP/1.1" 200 -
+_REQUEST = re.compile(r'"([A-Z]+ \S+) HTTP/[\d.]+" \d+')
 
 
-class ObjectStore(ThreadingHTTPServer):
-    """Serves a folder's files as the objects of one bucket; made by :func:`serve`.
+@dataclass(frozen=True)
+class ObjectStore:
+    """An S3 server that runs; made by :func:`serve`.
 
     Attributes:
-        folder: The folder.
-        requests: The requests so far, such as ``GET /bucket/model/config.pbtxt``.
+        address: Where it listens: ``http://HOST:PORT``.
+        log_path: What it prints.
         environment: The environment variables with which AWS's own library reads from it.
     """
 
-    daemon_threads = True
+    address: str
+    log_path: Path
     environment: ClassVar[Mapping[str, str]] = {
         "AWS_ACCESS_KEY_ID": "anybody",
         "AWS_SECRET_ACCESS_KEY": "anything",
@@ -45,98 +48,85 @@ class ObjectStore(ThreadingHTTPServer):
         "AWS_EC2_METADATA_DISABLED": "true",  # else it asks the network where it is
     }
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__((_LOOPBACK, 0), _Handler)
-        self.folder = folder
-        self.requests: list[str] = []
-
     @property
     def url(self) -> str:
         """The bucket as Triton's ``--model-repository`` wants it."""
-        return f"s3://http://{_LOOPBACK}:{self.server_port}/{_BUCKET}"
+        return f"s3://{self.address}/{_BUCKET}"
 
-    def objects(self) -> dict[str, Path]:
-        """The files by their keys."""
-        return {
-            path.relative_to(self.folder).as_posix(): path
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and "__pycache__" not in path.parts
-        }
+    @property
+    def requests(self) -> list[str]:
+        """The requests so far, such as ``GET /bucket/model/config.pbtxt``."""
+        return _REQUEST.findall(self.log_path.read_text(encoding="utf-8", errors="replace"))
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[ObjectStore]:
-    """Serves a folder for as long as the context lasts."""
-    with ObjectStore(folder) as store:
-        thread = threading.Thread(target=store.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+def serve(folder: Path, run: str = "") -> Iterator[ObjectStore]:
+    """Serves a folder's files for as long as the context lasts.
+
+    Args:
+        folder: The folder; what is in it now are the objects.
+        run: The run's id, by which its processes are found when it was killed.
+
+    Raises:
+        BrokenError: The S3 server does not start, or does not take the objects.
+    """
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        log_path = Path(scratch, "object-store.log")
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                # Port 0: a free one, which it prints.
+                [sys.executable, "-m", "moto.server", "-H", _LOOPBACK, "-p", "0"],
+                env={"PATH": "", "TMPDIR": scratch, "PYTHONUNBUFFERED": "1", RUN_VARIABLE: run},
+                cwd=scratch,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         try:
+            store = ObjectStore(_address(process, log_path), log_path)
+            _fill(store, folder)
             yield store
         finally:
-            store.shutdown()
-            thread.join()
+            process.terminate()
+            try:
+                process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # clients keep their connections
-    wbufsize = -1  # an answer in one piece: else each costs 40 ms, for its end waits for an ACK
-    server: ObjectStore
-
-    def do_GET(self) -> None:
-        self.server.requests.append(f"{self.command} {self.path}")
-        address = urlsplit(self.path)
-        bucket, _, key = unquote(address.path).lstrip("/").partition("/")
-        objects = self.server.objects()
-        if bucket != _BUCKET:
-            self._refuse("NoSuchBucket")
-        elif not key:
-            prefix = parse_qs(address.query).get("prefix", [""])[0]
-            self._list({name: path for name, path in objects.items() if name.startswith(prefix)})
-        elif key not in objects:
-            self._refuse("NoSuchKey")
-        else:
-            headers = {
-                "Last-Modified": formatdate(objects[key].stat().st_mtime, usegmt=True),
-                "ETag": f'"{_tag(objects[key])}"',
-            }
-            self._answer(HTTPStatus.OK, objects[key].read_bytes(), headers)
-
-    do_HEAD = do_GET  # the same, but for the body  # noqa: N815 - the library's name
-
-    def log_message(self, *_arguments: object) -> None:
-        """Says nothing: the requests are kept."""
-
-    def _list(self, objects: Mapping[str, Path]) -> None:
-        entries = "".join(
-            f"<Contents><Key>{escape(key)}</Key><LastModified>{_moment(path)}</LastModified>"
-            f'<ETag>"{_tag(path)}"</ETag><Size>{path.stat().st_size}</Size>'
-            "<StorageClass>STANDARD</StorageClass></Contents>"
-            for key, path in objects.items()
-        )
-        body = (
-            f'{_XML}<ListBucketResult xmlns="{_NAMESPACE}"><Name>{_BUCKET}</Name>'
-            f"<KeyCount>{len(objects)}</KeyCount><MaxKeys>1000</MaxKeys>"
-            f"<IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
-        )
-        self._answer(HTTPStatus.OK, body.encode(), {"Content-Type": "application/xml"})
-
-    def _refuse(self, code: str) -> None:
-        body = f"{_XML}<Error><Code>{code}</Code><Message>{code}</Message></Error>"
-        self._answer(HTTPStatus.NOT_FOUND, body.encode(), {"Content-Type": "application/xml"})
-
-    def _answer(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+def _address(process: subprocess.Popen[bytes], log_path: Path) -> str:
+    deadline = time.monotonic() + _START_TIMEOUT
+    while True:
+        ended = process.poll()
+        printed = log_path.read_text(encoding="utf-8", errors="replace")
+        if ended is not None or time.monotonic() > deadline:
+            how = "did not start in time" if ended is None else f"ended with status {ended}"
+            raise BrokenError(f"the S3 server {how}; it printed:\n{printed[-2000:]}")
+        if address := _ADDRESS.search(printed):
+            return address[1]
+        time.sleep(_POLL_INTERVAL)
 
 
-def _tag(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:32]
+def _fill(store: ObjectStore, folder: Path) -> None:
+    # Slow to import, and most runs of the suite need no object store.
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-
-def _moment(path: Path) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(path.stat().st_mtime))
+    client = boto3.client(
+        "s3",
+        endpoint_url=store.address,
+        region_name=store.environment["AWS_REGION"],
+        aws_access_key_id=store.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=store.environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    try:
+        client.create_bucket(Bucket=_BUCKET)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                key = path.relative_to(folder).as_posix()
+                client.put_object(Bucket=_BUCKET, Key=key, Body=path.read_bytes())
+    except (BotoCoreError, ClientError) as problem:
+        raise BrokenError(f"the S3 server does not take the objects: {problem}") from None
+    finally:
+        client.close()

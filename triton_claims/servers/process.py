@@ -118,6 +118,11 @@ class ServerProcess:
         return self._process.pid
 
     @property
+    def run(self) -> str:
+        """The id of the run that it belongs to."""
+        return self.launch.environment[RUN_VARIABLE]
+
+    @property
     def command_line(self) -> str:
         """The command that started it, to be pasted into a shell."""
         kept = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", "CUDA_VISIBLE_DEVICES")
@@ -257,7 +262,7 @@ class ServerProcess:
         """Removes what a server that has ended left: children, shared memory, its folder."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # stubs that outlived their server
-        remove_shared_memory(shared_memory_prefix(self.launch.environment[RUN_VARIABLE], self.name))
+        remove_shared_memory(shared_memory_prefix(self.run, self.name))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
