@@ -44,10 +44,10 @@ KEPT = Design(tolerated=0.25, false_alarm=0.02, looks=LOOKS)
 GROWN = Design(tolerated=0.8, false_alarm=0.02, looks=LOOKS)
 BURSTS, FIRST_BURSTS = 9, 3
 
-#: An allocator helps where it holds a fifth less. What the system's allocator holds differs from
+#: An allocator helps where it holds some 15 % less. What the system's allocator holds differs from
 #: start to start, so there is one look more.
 ROUNDS = (*LOOKS, 18)
-ALLOCATOR_DESIGN = Design(tolerated=-0.2, false_alarm=0.03, looks=ROUNDS)
+ALLOCATOR_DESIGN = Design(tolerated=-0.15, false_alarm=0.03, looks=ROUNDS)
 WORKLOADS = {
     "after bursts of requests and light traffic": lambda held: held.after_bursts,
     "after that and loads and unloads": lambda held: held.after_loads,

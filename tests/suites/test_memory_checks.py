@@ -15,8 +15,8 @@ QUICK = [
     (CONFTEST, "GROWN = Design(tolerated=0.8, false_alarm=0.02,", "GROWN = Design(0.8, 0.3,"),
     (
         CONFTEST,
-        "ALLOCATOR_DESIGN = Design(tolerated=-0.2, false_alarm=0.03,",
-        "ALLOCATOR_DESIGN = Design(-0.2, 0.3,",
+        "ALLOCATOR_DESIGN = Design(tolerated=-0.15, false_alarm=0.03,",
+        "ALLOCATOR_DESIGN = Design(-0.15, 0.3,",
     ),
     (CONFTEST, "ROUNDS = (*LOOKS, 18)", "ROUNDS = LOOKS"),
     (CONFTEST, "SETTLING = 13.0", "SETTLING = 0.1"),

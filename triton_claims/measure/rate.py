@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
-
 #: How sure each of the two bounds is.
 _CONFIDENCE = 0.95
 
@@ -52,7 +50,10 @@ def rate(events: int, cases: int) -> Rate:
     """
     if not 0 <= events <= cases:
         raise ValueError(f"found {events} events in {cases} cases")
+    # Slow to import, and most runs of the suite judge no rate.
+    from scipy.stats import beta  # noqa: PLC0415
+
     doubt = 1 - _CONFIDENCE
-    low = float(stats.beta.ppf(doubt, events, cases - events + 1)) if events else 0.0
-    high = float(stats.beta.ppf(1 - doubt, events + 1, cases - events)) if events < cases else 1.0
+    low = float(beta.ppf(doubt, events, cases - events + 1)) if events else 0.0
+    high = float(beta.ppf(1 - doubt, events + 1, cases - events)) if events < cases else 1.0
     return Rate(events, cases, low, high)
