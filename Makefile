@@ -1,6 +1,7 @@
 # make check [ARGS="--target wheel:24.05"]   the checks of the release, on a real server
 # make test                                  the tests of this project itself
-# make lint  make bench  make clean
+# make bench [ARGS="alike slower leak no-leak"] figures of this project itself, on real servers
+# make lint  make clean
 # PYTHON=/path/to/python3 chooses the Python that .venv is made with.
 
 .DEFAULT_GOAL := check
