@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import statistics
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
 import pytest
 
@@ -20,16 +16,16 @@ from triton_claims.errors import BrokenError
 from triton_claims.measure.comparison import Comparison, Design, Outcome, judge
 from triton_claims.measure.memory import Timeline, Watch, mapped_files, resident, watch
 from triton_claims.servers.allocators import JEMALLOC, TCMALLOC, find_allocator
+from triton_claims.servers.json_load import JsonLoad
 from triton_claims.servers.model_control import READY, UNAVAILABLE, load, unload, wait_for_state
 from triton_claims.servers.models import model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from fixtures.servers import ServerUnderTest
 
 ECHO = model("echo")
-ARGUMENTS = ["--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]
 
 #: A burst: so many clients at once send so many requests each, of these numbers of floats as JSON.
 CLIENTS = 8
@@ -61,77 +57,12 @@ LOADS = 5
 _GIB_A_SERVER = 0.4
 
 _STATE_TIMEOUT = 20.0
-_HTTP_TIMEOUT = 60.0
-
-
-def body_of(floats: int) -> bytes:
-    """A request as JSON: parsing it is work for the server's allocator."""
-    data = np.random.default_rng(floats).random(floats).round(6).tolist()
-    tensor = {"name": "IN", "shape": [floats], "datatype": "FP32", "data": data}
-    return json.dumps({"inputs": [tensor]}).encode()
-
-
-class Load:
-    """Sends requests to the echo model by plain HTTP: quicker than the server, and all the same."""
-
-    def __init__(self) -> None:
-        self._bodies = [body_of(floats) for floats in FLOATS]
-        self._small = body_of(4)
-
-    def burst(self, server: ServerUnderTest) -> None:
-        """Works a server hard for about half a second."""
-
-        def client(number: int) -> None:
-            with _connected(server) as connection:
-                for request in range(REQUESTS):
-                    _post(connection, self._bodies[(number + request) % len(self._bodies)])
-
-        with server.working(), ThreadPoolExecutor(CLIENTS) as clients:
-            list(clients.map(client, range(CLIENTS)))
-
-    def warm_up(self, server: ServerUnderTest) -> None:
-        """One request of each size, one after the other."""
-        with server.working(), _connected(server) as connection:
-            for body in (self._small, *self._bodies):
-                _post(connection, body)
-
-    def trickle(self, servers: Sequence[ServerUnderTest], seconds: float) -> None:
-        """Keeps servers from being wholly idle, as probes and a few users do."""
-        ends = time.monotonic() + seconds
-        with ExitStack() as stack, servers[0].working():
-            # As many connections as a burst had, so that the same threads of the server come by.
-            connections = [
-                stack.enter_context(_connected(server))
-                for server in servers
-                for _ in range(CLIENTS)
-            ]
-            while time.monotonic() < ends:
-                for connection in connections:
-                    _post(connection, self._small)
-                time.sleep(0.1)
-
-
-@contextmanager
-def _connected(server: ServerUnderTest) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection(server.process.http, timeout=_HTTP_TIMEOUT)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _post(connection: http.client.HTTPConnection, body: bytes) -> None:
-    connection.request("POST", f"/v2/models/{ECHO.name}/infer", body=body)
-    response = connection.getresponse()
-    answer = response.read()
-    if response.status != http.client.OK:
-        raise BrokenError(f"a request of the load was refused: {response.status} {answer[:200]!r}")
 
 
 @pytest.fixture(scope="session")
-def requests_of_all_sizes() -> Load:
-    """The load; its bodies are made once."""
-    return Load()
+def json_load() -> JsonLoad:
+    """The load; its requests are made once."""
+    return JsonLoad(ECHO.name, FLOATS, CLIENTS, REQUESTS)
 
 
 @contextmanager
@@ -149,7 +80,7 @@ class Bursts:
     Attributes:
         warm: MiB before the first burst.
         after: MiB after each burst.
-        unloaded: MiB of the server alone when the model is gone, and what it held before.
+        unloaded: MiB of the server alone before its model was unloaded, and after.
         timeline: Of the first start.
     """
 
@@ -186,14 +117,14 @@ class Bursts:
 
 
 @pytest.fixture
-def measure_bursts(server, requests_of_all_sizes):
+def measure_bursts(server, json_load):
     """Works servers in bursts, as many servers as it takes."""
 
     def measure_bursts() -> Bursts:
         starts, found = [], None
         for look in LOOKS:
             while len(starts) < look:
-                starts.append(_one_start(server, requests_of_all_sizes))
+                starts.append(_one_start(server, json_load))
             found = Bursts(
                 warm=tuple(warm for warm, *_ in starts),
                 after=tuple(after for _, after, *_ in starts),
@@ -211,12 +142,12 @@ def _one_start(server, load_):
     with server.fresh() as fresh:
         must_run_with(fresh, None, _known_allocators())
         with watched(fresh) as watching:
-            load_.warm_up(fresh)
+            work(fresh, load_.warm_up)
             warm = watching.look().total
             after = []
             for number in range(BURSTS):
                 watching.mark(f"burst {number + 1}")
-                load_.burst(fresh)
+                work(fresh, load_.burst)
                 after.append(watching.look().total)
             before = held_by(fresh)
             watching.mark("unload")
@@ -292,7 +223,7 @@ def trials():
 
 
 @pytest.fixture
-def try_allocators(server, requests_of_all_sizes, trials):
+def try_allocators(server, json_load, trials):
     """Gives trials of more and more rounds, measured once for all the checks that look at them.
 
     Raises:
@@ -307,7 +238,7 @@ def try_allocators(server, requests_of_all_sizes, trials):
             done = len(known.held["system"]) if known else 0
             while done < rounds:
                 batch = min(rounds - done, _room())
-                known = _joined(known, _tried(server, requests_of_all_sizes, batch))
+                known = _joined(known, _tried(server, json_load, batch))
                 done += batch
                 trials[key] = known
             yield known
@@ -328,7 +259,7 @@ def _joined(earlier: Trial | None, later: Trial) -> Trial:
     return Trial(held, earlier.libraries, earlier.timelines)
 
 
-def _tried(server: ServerUnderTest, load_: Load, rounds: int) -> Trial:
+def _tried(server: ServerUnderTest, load_: JsonLoad, rounds: int) -> Trial:
     libraries = {each.name: str(find_allocator(each)) for each in (JEMALLOC, TCMALLOC)}
     environments = {"system": {}} | {
         name: {"LD_PRELOAD": library} for name, library in libraries.items()
@@ -344,21 +275,24 @@ def _tried(server: ServerUnderTest, load_: Load, rounds: int) -> Trial:
                 must_run_with(each, libraries.get(name), libraries.values())
                 if number == 0:
                     watches[name] = stack.enter_context(watched(each))
-                load_.warm_up(each)
+                work(each, load_.warm_up)
                 warm[name, number] = held_by(each)
                 _mark(watches, name, number, "bursts")
                 for _ in range(BURSTS_A_SERVER):
-                    load_.burst(each)
+                    work(each, load_.burst)
                 peak[name, number] = held_by(each)
                 _mark(watches, name, number, "light traffic")
         every = [each for group in servers.values() for each in group]
-        load_.trickle(every, SETTLING)
+        addresses = [each.process.http for each in every]
+        with server.working():
+            load_.trickle(addresses, SETTLING)
         after_bursts = _held_by_all(servers)
         for watching in watches.values():
             watching.mark("loads and unloads")
-        with server.working(), ThreadPoolExecutor(len(every)) as operators:
-            list(operators.map(reload_model, every))
-        load_.trickle(every, 1.0)
+        with server.working():
+            with ThreadPoolExecutor(len(every)) as operators:
+                list(operators.map(reload_model, every))
+            load_.trickle(addresses, 1.0)
         after_loads = _held_by_all(servers)
         timelines = {name: watching.timeline() for name, watching in watches.items()}
     held = {
@@ -369,6 +303,12 @@ def _tried(server: ServerUnderTest, load_: Load, rounds: int) -> Trial:
         for name in environments
     }
     return Trial(held, libraries, timelines)
+
+
+def work(server: ServerUnderTest, load_: Callable[[str], None]) -> None:
+    """Puts a server under a load."""
+    with server.working():
+        load_(server.process.http)
 
 
 def _mark(watches: Mapping[str, Watch], name: str, number: int, event: str) -> None:

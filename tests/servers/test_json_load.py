@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from triton_claims.errors import BrokenError
+from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers.installation import prepare
+from triton_claims.servers.json_load import JsonLoad
+from triton_claims.servers.models import model
+from triton_claims.servers.pool import ServerPool, ServerSpecification
+from triton_claims.servers.targets import parse_target
+
+ROOT = Path(__file__).resolve().parents[2]
+ECHO = model("echo")
+SPECIFICATION = ServerSpecification(
+    "any", models=(ECHO,), arguments=("--disable-auto-complete-config",)
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    releases = load_knowledge(ROOT).releases
+    newest = releases.newest_with_wheel().container
+    installation = prepare(parse_target(f"wheel:{newest}", releases), print)
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
+    yield pool.start(SPECIFICATION)
+    pool.close()
+
+
+def answered(server):
+    """How many requests the model has answered."""
+    _, body = server.get(f"/v2/models/{ECHO.name}/stats")
+    return json.loads(body)["model_stats"][0]["inference_count"]
+
+
+def test_each_request_of_a_load_is_answered(server):
+    load = JsonLoad(ECHO.name, (10, 2000, 300), clients=4, requests=5)
+    before = answered(server)
+    load.warm_up(server.http)
+    assert answered(server) - before == 1 + 3
+    load.burst(server.http)
+    assert answered(server) - before == 1 + 3 + 4 * 5
+    load.trickle([server.http], seconds=0.01)
+    assert (answered(server) - before - 24) % 4 == 0
+    assert answered(server) - before > 24
+
+
+@pytest.mark.parametrize("part", ["warm_up", "burst"])
+def test_a_refusal_is_told(server, part):
+    load = JsonLoad("no_such_model", (10,), clients=2, requests=1)
+    with pytest.raises(
+        BrokenError, match=r"a request of the load was refused: 404 .*no_such_model"
+    ):
+        getattr(load, part)(server.http)
