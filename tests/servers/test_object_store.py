@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from triton_claims.servers import object_store
 from triton_claims.servers.object_store import serve
 from triton_claims.servers.scratch import processes_of
 
-RUN = "object-store-test"
+RUN = f"object-store-test-{os.getpid()}"  # other workers have stores of their own
 
 
 @pytest.fixture(scope="module")

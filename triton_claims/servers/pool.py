@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from triton_claims.servers.client import ANSWER_TIMEOUT, Client
+from triton_claims.servers.client import Client
 from triton_claims.servers.guard import Guard
 from triton_claims.servers.models import Model, assemble
 from triton_claims.servers.process import START_TIMEOUT, ServerProcess, start_server
@@ -202,7 +202,8 @@ class ServerPool:
         timeout: float | None = None,
     ) -> Client:
         """A client whose time counts as the servers' work, closed when the pool is."""
-        client = Client(protocol, server, on_exchange, timeout or ANSWER_TIMEOUT, self.work)
+        patience = {} if timeout is None else {"timeout": timeout}
+        client = Client(protocol, server, on_exchange, clock=self.work, **patience)
         self._clients.append(client)
         return client
 
