@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from triton_claims.errors import BrokenError
-from triton_claims.notes.knowledge import load_knowledge
-from triton_claims.servers.installation import prepare
 from triton_claims.servers.json_load import JsonLoad
 from triton_claims.servers.models import model
-from triton_claims.servers.pool import ServerPool, ServerSpecification
-from triton_claims.servers.targets import parse_target
+from triton_claims.servers.pool import ServerSpecification
 
 ROOT = Path(__file__).resolve().parents[2]
 ECHO = model("echo")
@@ -22,13 +19,8 @@ SPECIFICATION = ServerSpecification(
 
 
 @pytest.fixture(scope="module")
-def server():
-    releases = load_knowledge(ROOT).releases
-    newest = releases.newest_with_wheel().container
-    installation = prepare(parse_target(f"wheel:{newest}", releases), print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
-    yield pool.start(SPECIFICATION)
-    pool.close()
+def server(embedded_pool):
+    return embedded_pool.start(SPECIFICATION)
 
 
 def answered(server, at_least):

@@ -8,12 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers import model_control
-from triton_claims.servers.installation import prepare
 from triton_claims.servers.models import model
-from triton_claims.servers.pool import ServerPool, ServerSpecification
-from triton_claims.servers.targets import parse_target
+from triton_claims.servers.pool import ServerSpecification
 
 pytestmark = pytest.mark.xdist_group("servers-model-override")
 
@@ -29,21 +26,11 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def server_and_pool():
-    releases = load_knowledge(ROOT).releases
-    target = parse_target(f"wheel:{releases.newest_with_wheel().container}", releases)
-    installation = prepare(target, print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
+def server(embedded_pool):
     arguments = ("--model-control-mode=explicit", "--disable-auto-complete-config")
-    server = pool.shared(ServerSpecification("any", models=(MODEL,), arguments=arguments))
-    yield server, pool
-    pool.stop(server)  # killed, it would leave the files that were brought along in /tmp
-    pool.close()
-
-
-@pytest.fixture
-def server(server_and_pool):
-    return server_and_pool[0]
+    server = embedded_pool.shared(ServerSpecification("any", models=(MODEL,), arguments=arguments))
+    yield server
+    embedded_pool.stop(server)  # killed, it would leave the files that were brought along in /tmp
 
 
 @pytest.fixture
@@ -52,9 +39,10 @@ def told():
 
 
 @pytest.fixture(params=["grpc", "http"])
-def client(request, server_and_pool, told):
-    server, pool = server_and_pool
-    client = pool.client(request.param, lambda: server, told.append, model_control.LOAD_TIMEOUT)
+def client(request, embedded_pool, server, told):
+    client = embedded_pool.client(
+        request.param, lambda: server, told.append, model_control.LOAD_TIMEOUT
+    )
     yield client
     client.close()
 

@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 
 from triton_claims.errors import BrokenError
-from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers import model_control
-from triton_claims.servers.installation import prepare
 from triton_claims.servers.models import model
-from triton_claims.servers.pool import ServerPool, ServerSpecification
+from triton_claims.servers.pool import ServerSpecification
 from triton_claims.servers.streaming import stream
-from triton_claims.servers.targets import parse_target
 
 pytestmark = pytest.mark.xdist_group("servers-model-states")
 
@@ -26,22 +23,17 @@ ARGUMENTS = ("--model-control-mode=explicit", "--disable-auto-complete-config")
 
 
 @pytest.fixture(scope="module")
-def server_and_pool():
+def server(embedded_pool):
     """A server with a model that is loaded, one that never was, and one that is unloading."""
-    releases = load_knowledge(ROOT).releases
-    target = parse_target(f"wheel:{releases.newest_with_wheel().container}", releases)
-    installation = prepare(target, print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
     loads = tuple(f"--load-model={each.name}" for each in (LOADED, HELD))
-    server = pool.shared(
+    server = embedded_pool.shared(
         ServerSpecification("any", models=(LOADED, NEVER_LOADED, HELD), arguments=ARGUMENTS + loads)
     )
-    client = pool.client("grpc", lambda: server)
+    client = embedded_pool.client("grpc", lambda: server)
     inputs = {"IN": np.array([1], dtype=np.int32)}
     stream(client, HELD.name, inputs, expected_outputs=["OUT"], responses=1)
     assert model_control.unload(client, HELD.name).accepted
-    yield server, pool
-    pool.close()
+    return server
 
 
 @pytest.fixture
@@ -50,9 +42,8 @@ def told():
 
 
 @pytest.fixture(params=["grpc", "http"])
-def client(request, server_and_pool, told):
-    server, pool = server_and_pool
-    client = pool.client(request.param, lambda: server, told.append)
+def client(request, embedded_pool, server, told):
+    client = embedded_pool.client(request.param, lambda: server, told.append)
     yield client
     client.close()
 

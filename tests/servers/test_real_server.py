@@ -34,15 +34,9 @@ def releases():
     return load_knowledge(ROOT).releases
 
 
-@pytest.fixture(scope="module")
-def installation(releases):
-    newest = releases.newest_with_wheel().container
-    return prepare(parse_target(f"wheel:{newest}", releases), print)
-
-
 @pytest.fixture
-def pool(installation):
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
+def pool(newest_installation):
+    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: newest_installation)
     yield pool
     pool.close()
 
@@ -182,13 +176,13 @@ def test_stops_as_asked_and_leaves_nothing(pool):
     ]
 
 
-def test_laid_out_as_in_an_image(releases, installation, tmp_path):
-    unpacked = installation.libraries[1].parent
+def test_laid_out_as_in_an_image(releases, newest_installation, tmp_path):
+    unpacked = newest_installation.libraries[1].parent
     server_files = unpacked / "pytriton" / "tritonserver"
     root = tmp_path / "opt" / "tritonserver"
     (root / "bin").mkdir(parents=True)
-    shutil.copy(installation.binary, root / "bin")
-    shutil.copytree(installation.backends, root / "backends")
+    shutil.copy(newest_installation.binary, root / "bin")
+    shutil.copytree(newest_installation.backends, root / "backends")
     shutil.copytree(unpacked / "nvidia_pytriton.libs", root / "lib")
     (root / "TRITON_VERSION").write_text("2.51.0\n", encoding="utf-8")
     assert server_files.is_dir()
@@ -203,8 +197,10 @@ def test_laid_out_as_in_an_image(releases, installation, tmp_path):
         pool.close()
 
 
-def test_untouched_unpacked_wheel_is_started_without_changing_it(releases, installation, tmp_path):
-    unpacked = installation.libraries[1].parent
+def test_untouched_unpacked_wheel_is_started_without_changing_it(
+    releases, newest_installation, tmp_path
+):
+    unpacked = newest_installation.libraries[1].parent
     copy = tmp_path / "wheel"
     shutil.copytree(unpacked, copy)
     binary = copy / "pytriton" / "tritonserver" / "bin" / "tritonserver"

@@ -10,15 +10,12 @@ import pytest
 import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
-from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers import model_control
 from triton_claims.servers.client import NO_ANSWER, Client
-from triton_claims.servers.installation import prepare
 from triton_claims.servers.models import model
-from triton_claims.servers.pool import ServerPool, ServerSpecification
+from triton_claims.servers.pool import ServerSpecification
 from triton_claims.servers.process import ServerDiedError
 from triton_claims.servers.streaming import REFUSED, stream
-from triton_claims.servers.targets import parse_target
 
 pytestmark = pytest.mark.xdist_group("servers-streaming")
 
@@ -29,20 +26,10 @@ IN = {"IN": np.array([1], dtype=np.int32)}
 
 
 @pytest.fixture(scope="module")
-def pool():
-    releases = load_knowledge(ROOT).releases
-    target = parse_target(f"wheel:{releases.newest_with_wheel().container}", releases)
-    installation = prepare(target, print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture(scope="module")
-def server(pool):
+def server(embedded_pool):
     arguments = ["--model-control-mode=explicit", "--disable-auto-complete-config"]
     arguments += [f"--load-model={each.name}" for each in (FINISHED, UNFINISHED)]
-    return pool.shared(
+    return embedded_pool.shared(
         ServerSpecification("any", models=(FINISHED, UNFINISHED), arguments=tuple(arguments))
     )
 
@@ -53,8 +40,8 @@ def told():
 
 
 @pytest.fixture
-def client(pool, server, told):
-    client = pool.client("grpc", lambda: server, told.append)
+def client(embedded_pool, server, told):
+    client = embedded_pool.client("grpc", lambda: server, told.append)
     yield client
     client.close()
 
@@ -84,8 +71,8 @@ def test_some_responses_of_a_stream_that_goes_on(client):
         assert len(streamed.responses) == 1
 
 
-def test_silence_is_an_answer_and_keeps_what_came_before(pool, server):
-    impatient = pool.client("grpc", lambda: server, timeout=0.3)
+def test_silence_is_an_answer_and_keeps_what_came_before(embedded_pool, server):
+    impatient = embedded_pool.client("grpc", lambda: server, timeout=0.3)
     streamed = ask(impatient, UNFINISHED)
     assert streamed.answer.status == NO_ANSWER
     assert not streamed.finished
@@ -110,13 +97,13 @@ def test_does_not_hold_a_model_that_has_finished(client):
     assert model_control.load(client, FINISHED.name).accepted
 
 
-def test_death_of_the_server_is_told(pool):
-    server = pool.start(ServerSpecification("any"))
-    client = pool.client("grpc", lambda: server)
+def test_death_of_the_server_is_told(embedded_pool):
+    server = embedded_pool.start(ServerSpecification("any"))
+    client = embedded_pool.client("grpc", lambda: server)
     server.kill()
     with pytest.raises(ServerDiedError, match=f"while it answered grpc stream {FINISHED.name}"):
         ask(client, FINISHED)
-    pool.discard(server)
+    embedded_pool.discard(server)
 
 
 class NeverClosing:

@@ -18,9 +18,6 @@ import psutil
 import pytest
 
 from staged.staging import stage
-from triton_claims.notes.knowledge import load_knowledge
-from triton_claims.servers.installation import prepare
-from triton_claims.servers.targets import parse_target
 from triton_claims.verdicts.ledger import Ledger, read_ledger
 
 if TYPE_CHECKING:
@@ -186,27 +183,18 @@ def start_run(tmp_path_factory) -> Iterator[Callable[..., RunningRun]]:
             name: f"install:{_stage(folder / name.replace(' ', '-'), knobs)}"
             for name, knobs in servers.items()
         }
-        # Nothing of the pytest around it, or of its user's, may reach the run.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        environment["TMPDIR"] = str(temporary)
+        extra = {}
         if impatience:
             options = (*options, "-p", "impatience")
-            environment["IMPATIENCE"] = ",".join(map(str, impatience))
-            environment["PYTHONPATH"] = str(Path(__file__).parent)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "pytest", *CHECKS),
-                *("-p", "no:cacheprovider", "-p", "no:randomly"),
-                f"--reports={folder / 'reports'}",
-                *(f"--target={target}" for target in targets.values()),
-                *options,
-            ],
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            extra["IMPATIENCE"] = ",".join(map(str, impatience))
+            extra["PYTHONPATH"] = str(Path(__file__).parent)
+        process = _start_pytest(
+            root,
+            [*CHECKS, *options],
+            reports=folder / "reports",
+            targets=targets.values(),
+            temporary=temporary,
+            extra=extra,
         )
         started.append(RunningRun(process, folder / "reports", targets, temporary))
         return started[-1]
@@ -218,16 +206,8 @@ def start_run(tmp_path_factory) -> Iterator[Callable[..., RunningRun]]:
         each.process.communicate(timeout=_PATIENCE)
 
 
-@pytest.fixture(scope="session")
-def real_installation():
-    """The newest embedded server, made ready."""
-    releases = load_knowledge(ROOT).releases
-    newest = releases.newest_with_wheel().container
-    return prepare(parse_target(f"wheel:{newest}", releases), print)
-
-
 @pytest.fixture(scope="module")
-def wrap_server(tmp_path_factory, real_installation) -> Callable[[str], str]:
+def wrap_server(tmp_path_factory, newest_installation) -> Callable[[str], str]:
     """Gives the target of a real server that a line of shell comes before: ``wrap_server(line)``.
 
     So a server can be shown to a check that does not heed an option, say. The line may change the
@@ -238,14 +218,14 @@ def wrap_server(tmp_path_factory, real_installation) -> Callable[[str], str]:
         root = tmp_path_factory.mktemp("wrapped") / "tritonserver"
         binary = root / "bin" / "tritonserver"
         binary.parent.mkdir(parents=True)
-        libraries = ":".join(map(str, real_installation.libraries))
+        libraries = ":".join(map(str, newest_installation.libraries))
         binary.write_text(
             f"#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}:$LD_LIBRARY_PATH\n{line}\n"
-            f'exec {real_installation.binary} "$@"\n',
+            f'exec {newest_installation.binary} "$@"\n',
             encoding="utf-8",
         )
         binary.chmod(0o755)
-        (root / "backends").symlink_to(real_installation.backends)
+        (root / "backends").symlink_to(newest_installation.backends)
         return f"install:{root}"
 
     return wrap
@@ -278,23 +258,13 @@ def run_altered(tmp_path_factory) -> Callable[..., Run]:
             (root / name).write_text(text.replace(old, new), encoding="utf-8")
         temporary = root / "tmp"
         temporary.mkdir()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        environment["TMPDIR"] = str(temporary)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "pytest", "suites"),
-                *("-p", "no:cacheprovider", "-p", "no:randomly"),
-                f"--reports={root / 'reports'}",
-                *(f"--target={target}" for target in targets),
-                *(f"--claim={claim}" for claim in claims),
-                *options,
-            ],
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        chosen = (f"--claim={claim}" for claim in claims)
+        process = _start_pytest(
+            root,
+            ["suites", *chosen, *options],
+            reports=root / "reports",
+            targets=targets,
+            temporary=temporary,
         )
         names = {target: target for target in targets}
         try:
@@ -304,6 +274,34 @@ def run_altered(tmp_path_factory) -> Callable[..., Run]:
             process.communicate(timeout=_PATIENCE)
 
     return run
+
+
+def _start_pytest(
+    root: Path,
+    arguments: Iterable[str],
+    *,
+    reports: Path,
+    targets: Iterable[str],
+    temporary: Path,
+    extra: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Starts a run as a user would, in a project's folder, with everything temporary in one."""
+    # Nothing of the pytest around it, or of its user's, may reach the run.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pytest", *arguments),
+            *("-p", "no:cacheprovider", "-p", "no:randomly"),
+            f"--reports={reports}",
+            *(f"--target={target}" for target in targets),
+        ],
+        cwd=root,
+        env={**environment, "TMPDIR": str(temporary), **(extra or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def _stage(folder: Path, knobs: Mapping[str, Any]) -> Path:

@@ -107,7 +107,9 @@ def sweep() -> list[str]:
     for folder in folders:
         if not _is_abandoned(folder):
             continue
+        began = _began(folder)
         _clear(folder.name.lstrip("."), folder)
+        remove_orphaned_environments(since=began)
         swept.append(folder.name)
     return swept
 
@@ -158,6 +160,14 @@ def wait_until_ended(processes: Iterable[psutil.Process], timeout: float) -> Non
             os.close(handle)
 
 
+def _began(folder: Path) -> float:
+    """When a run began: its owner was noted then. Never, of one that had not come to that."""
+    try:
+        return (folder / _OWNER).stat().st_mtime
+    except OSError:
+        return math.inf
+
+
 def _clear(run: str, folder: Path) -> None:
     for _ in range(3):  # a process may start another one while it is being killed
         processes = processes_of(run)
@@ -170,8 +180,6 @@ def _clear(run: str, folder: Path) -> None:
                 continue
         wait_until_ended(processes, timeout=5)
     remove_shared_memory(shared_memory_prefix(run))
-    with suppress(OSError):  # its owner was noted when the run began
-        remove_orphaned_environments(since=(folder / _OWNER).stat().st_mtime)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.parent.rmdir()
