@@ -17,7 +17,7 @@ from triton_claims.servers.pool import ServerPool, ServerSpecification
 
 if TYPE_CHECKING:
     from triton_claims.measure.growth import Growth
-    from triton_claims.servers.process import ServerProcess
+    from triton_claims.servers.running import RunningServer
 
 #: A model that keeps memory on purpose is no model of the suite's.
 MODELS = Path(__file__).resolve().parents[1] / "tests" / "models"
@@ -37,7 +37,7 @@ def no_leak(pool: ServerPool, target: str) -> dict[str, Any]:
 
 
 def _runs(pool: ServerPool, target: str, what: str, kept: int) -> dict[str, Any]:
-    leaking = ServerPool(MODELS, pool.installation_of)
+    leaking = ServerPool(MODELS, pool.prepared)
     began = time.perf_counter()
     try:
         found = [_once(leaking, target, kept) for _ in range(RUNS)]
@@ -77,7 +77,7 @@ def _once(pool: ServerPool, target: str, kept: int) -> Growth:
         pool.discard(server)
 
 
-def held_by(server: ServerProcess, name: str) -> float:
+def held_by(server: RunningServer, name: str) -> float:
     """MiB that a server and the processes of a model hold."""
     pids = [server.pid, *(stub.pid for stub in server.stubs(name))]
     return sum(filter(None, map(resident, pids)))

@@ -48,7 +48,7 @@ def main() -> None:
         "host": host_facts(),
     }
     for part in options.parts or PARTS:
-        pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
+        pool = ServerPool(ROOT / "model_repository", lambda _specification: installation)
         try:
             figures[part] = PARTS[part](pool, str(target))
         finally:

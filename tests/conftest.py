@@ -25,6 +25,6 @@ def newest_installation():
 @pytest.fixture(scope="module")
 def embedded_pool(newest_installation):
     """Servers of it, with the suite's models, for the tests of one module."""
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: newest_installation)
+    pool = ServerPool(ROOT / "model_repository", lambda _specification: newest_installation)
     yield pool
     pool.close()

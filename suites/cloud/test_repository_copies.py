@@ -17,7 +17,7 @@ import pytest
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers.models import model
 from triton_claims.servers.object_store import serve
-from triton_claims.servers.process import ServerFailedToStartError, describe_exit
+from triton_claims.servers.running import ServerFailedToStartError, describe_exit
 
 #: One folder with three versions in it; the policy says which of them are loaded.
 ALL, LATEST = (model("versions", policy=policy) for policy in ("all", "latest"))

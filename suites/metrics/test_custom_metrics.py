@@ -11,7 +11,6 @@ import pytest
 
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers.models import model
-from triton_claims.servers.process import supported_options
 
 MODEL = model("metric_updates")
 #: Updates of each metric. An update takes the server some microseconds, in which another thread
@@ -25,7 +24,7 @@ def test_threads_run_while_a_metric_is_updated(server, evidence):
     """While a Python model increments or observes a custom metric, the other threads of its process
     run on.
     """
-    if "allow-metrics" not in supported_options(server.installation, server.process.folder):
+    if "allow-metrics" not in server.options:
         raise Blocked("the server was built without metrics", unblock="a server with metrics")
     arguments = [*server.specification.arguments, "--allow-metrics=true"]
     with server.fresh([MODEL], arguments=arguments) as metered:

@@ -11,7 +11,7 @@ import pytest
 from triton_claims.errors import BrokenError
 from triton_claims.servers.client import PROTOCOLS
 from triton_claims.servers.models import model
-from triton_claims.servers.process import ServerFailedToStartError
+from triton_claims.servers.running import ServerFailedToStartError
 
 #: Its instances are of the kind that takes a GPU where there is one.
 MODEL = model("cpu_witness")

@@ -15,7 +15,7 @@ from tritonclient.utils import np_to_triton_dtype
 from triton_claims.errors import BrokenError
 from triton_claims.servers.client import NO_ANSWER, OK
 from triton_claims.servers.models import model
-from triton_claims.servers.process import ServerDiedError
+from triton_claims.servers.running import ServerDiedError
 
 MODEL = model("every_datatype")
 #: What HTTP calls a status of gRPC.

@@ -12,7 +12,7 @@ import pytest
 
 from triton_claims.errors import BrokenError
 from triton_claims.servers.client import NO_ANSWER, Answer
-from triton_claims.servers.process import ServerDiedError
+from triton_claims.servers.running import ServerDiedError
 
 #: How the requests of a sequence are flagged: (start, end) of each.
 START_MIDDLE_END = ((True, False), (False, False), (False, True))

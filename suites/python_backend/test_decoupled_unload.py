@@ -71,7 +71,7 @@ def test_a_model_that_keeps_an_unfinished_sender_does_not_unload(expendable, evi
     assert seconds is None, f"unloaded after {seconds:.1f} s, with a sender that is unfinished"
     assert state == UNLOADING, f"{state} {WATCHED:g} s after it was unloaded"
     with evidence.step("control: it is the sender, for finishing it lets the same model go"):
-        (expendable.process.folder / "models" / HELD.name / "finish").touch()
+        expendable.process.place(f"models/{HELD.name}/finish")
         seconds = model_control.wait_for_state(client, HELD.name, UNAVAILABLE, UNLOADED_WITHIN)
         evidence.show("the model when it has finished", told(expendable, client, [HELD]))
         if seconds is None:

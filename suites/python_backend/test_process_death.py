@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import psutil
 import pytest
 
 from triton_claims.errors import BrokenError
 from triton_claims.servers import model_control
 from triton_claims.servers.models import model
-from triton_claims.servers.process import ServerDiedError
+from triton_claims.servers.running import ServerDiedError
 from triton_claims.servers.scratch import wait_until_ended
 
 VICTIM = model("process_id", role="victim")
@@ -41,13 +40,14 @@ def test_a_dead_process_is_not_started_again(expendable, evidence):
     """
     client = expendable.client("grpc", timeout=PATIENCE)
     with evidence.step("control: both models answer, and the process is known"):
-        process = must_answer(client, VICTIM)
+        told = must_answer(client, VICTIM)
         must_answer(client, BYSTANDER)
+        process = expendable.process.process_of(told)
         before = expendable.process.stubs(VICTIM.name)
-        if process not in (each.pid for each in before):
-            raise BrokenError(f"the check's control failed: process {process} is no Python stub")
+        if process not in before:
+            raise BrokenError(f"the check's control failed: {process} is no Python stub")
     with evidence.step("kill the process, which is idle"):
-        kill(expendable, psutil.Process(process))
+        kill(expendable, process)
 
     with evidence.step("ask again and again"):
         answers = [ask(client, VICTIM)]

@@ -8,7 +8,7 @@ import pytest
 from triton_claims.errors import BrokenError, Undecided
 from triton_claims.measure.comparison import Outcome
 from triton_claims.servers.models import model
-from triton_claims.servers.process import ServerFailedToStartError
+from triton_claims.servers.running import ServerFailedToStartError
 
 COMPLETE = model("slow_import", seconds="0.15")
 UNCONFIGURED = model("unconfigured")

@@ -11,7 +11,7 @@ from staged.staging import stage
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers.installation import prepare
 from triton_claims.servers.pool import ServerPool, ServerSpecification
-from triton_claims.servers.process import ServerFailedToStartError, describe_exit
+from triton_claims.servers.running import ServerFailedToStartError, describe_exit
 from triton_claims.servers.scratch import base_folder, processes_of
 from triton_claims.servers.targets import parse_target
 
@@ -31,7 +31,7 @@ def start(tmp_path):
         pools.append(
             ServerPool(
                 ROOT / "model_repository",
-                lambda _target, _numpy: installation,
+                lambda _specification: installation,
                 start_timeout=timeout,
             )
         )
@@ -101,7 +101,7 @@ def test_binary_that_is_no_triton(tmp_path):
     installation = prepare(
         parse_target(f"install:{tmp_path}", load_knowledge(ROOT).releases), print
     )
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: installation)
+    pool = ServerPool(ROOT / "model_repository", lambda _specification: installation)
     try:
         with pytest.raises(ServerFailedToStartError, match="lists no --model-repository"):
             pool.start(SPECIFICATION)

@@ -17,7 +17,7 @@ from triton_claims.servers import scratch
 from triton_claims.servers.installation import prepare
 from triton_claims.servers.models import model
 from triton_claims.servers.pool import ServerPool, ServerSpecification
-from triton_claims.servers.process import ServerDiedError
+from triton_claims.servers.running import ServerDiedError
 from triton_claims.servers.scratch import wait_until_ended
 from triton_claims.servers.targets import parse_target
 
@@ -36,7 +36,7 @@ def releases():
 
 @pytest.fixture
 def pool(newest_installation):
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: newest_installation)
+    pool = ServerPool(ROOT / "model_repository", lambda _specification: newest_installation)
     yield pool
     pool.close()
 
@@ -188,7 +188,7 @@ def test_laid_out_as_in_an_image(releases, newest_installation, tmp_path):
     assert server_files.is_dir()
     found = prepare(parse_target(f"install:{root}", releases), print)
     assert found.stated_version == "2.51.0"
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: found)
+    pool = ServerPool(ROOT / "model_repository", lambda _specification: found)
     try:
         server = pool.shared(SPECIFICATION)
         assert server.launch.command[0] == str(root / "bin" / "tritonserver")
@@ -207,7 +207,7 @@ def test_untouched_unpacked_wheel_is_started_without_changing_it(
     binary.chmod(0o644)  # as unzip leaves it
     before = sorted((path, path.stat().st_mtime_ns) for path in copy.rglob("*"))
     found = prepare(parse_target(f"install:{copy}", releases), print)
-    pool = ServerPool(ROOT / "model_repository", lambda _target, _numpy: found)
+    pool = ServerPool(ROOT / "model_repository", lambda _specification: found)
     try:
         assert ask(pool.client("grpc", lambda: pool.shared(SPECIFICATION))).accepted
     finally:

@@ -14,7 +14,7 @@ from triton_claims.servers import model_control
 from triton_claims.servers.client import NO_ANSWER, Client
 from triton_claims.servers.models import model
 from triton_claims.servers.pool import ServerSpecification
-from triton_claims.servers.process import ServerDiedError
+from triton_claims.servers.running import ServerDiedError
 from triton_claims.servers.streaming import REFUSED, stream
 
 pytestmark = pytest.mark.xdist_group("servers-streaming")

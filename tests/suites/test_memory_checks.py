@@ -32,7 +32,7 @@ LEAK = (
     "    def execute(self, requests):\n"
     "        self.kept.append(bytes([1]) * 2**22)\n",
 )
-WRONG_LIBRARY = (CONFTEST, "str(find_allocator(each))", "str(find_allocator(each)) + '.gone'")
+WRONG_LIBRARY = (CONFTEST, "server.allocator(each)", "server.allocator(each) + '.gone'")
 FULL_OF_ALLOCATORS = (
     CONFTEST,
     "        must_run_with(fresh, None, _known_allocators())",

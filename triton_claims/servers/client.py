@@ -13,7 +13,7 @@ from geventhttpclient.response import HTTPConnectionClosed
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from triton_claims.errors import BrokenError
-from triton_claims.servers.process import ServerDiedError, ServerProcess
+from triton_claims.servers.running import RunningServer, ServerDiedError
 from triton_claims.servers.work_clock import WorkClock
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Client:
     def __init__(
         self,
         protocol: str,
-        server: Callable[[], ServerProcess],
+        server: Callable[[], RunningServer],
         on_exchange: Callable[[str], None] = lambda _words: None,
         timeout: float = ANSWER_TIMEOUT,
         clock: WorkClock | None = None,
@@ -90,7 +90,7 @@ class Client:
         self.clock = clock or WorkClock()
         self._server = server
         self._on_exchange = on_exchange
-        self._connected: ServerProcess | None = None
+        self._connected: RunningServer | None = None
         self._connection: Any = None
 
     def infer(
@@ -174,7 +174,7 @@ class Client:
 
     def _ask(
         self,
-        server: ServerProcess,
+        server: RunningServer,
         words: str,
         send: Callable[[Any, Any, Mapping[str, float]], Mapping[str, Any] | None],
         timeout: float,
@@ -195,12 +195,12 @@ class Client:
             self._connection = None
             self._connected = None
 
-    def leave(self, server: ServerProcess) -> None:
+    def leave(self, server: RunningServer) -> None:
         """Closes the connection if it is to this server."""
         if self._connected is server:
             self.close()
 
-    def _connect(self, server: ServerProcess) -> tuple[Any, Any]:
+    def _connect(self, server: RunningServer) -> tuple[Any, Any]:
         library = tritonclient.grpc if self.protocol == "grpc" else tritonclient.http
         if self._connected is not server:
             self.close()
@@ -214,7 +214,7 @@ class Client:
         return self._connection, library
 
     def _judged(
-        self, server: ServerProcess, words: str, problem: Exception, seconds: float
+        self, server: RunningServer, words: str, problem: Exception, seconds: float
     ) -> Answer:
         status = _status(problem)
         if status == NO_ANSWER:

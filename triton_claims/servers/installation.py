@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers import host
+from triton_claims.servers.allocators import Allocator, find_allocator
 from triton_claims.servers.cache import Progress, build_once, cache_root
 from triton_claims.servers.digests import file_digest
 from triton_claims.servers.environments import model_environment
 from triton_claims.servers.installed_python import InstalledPython, find_installed_python
 from triton_claims.servers.interpreters import find_interpreter, linked_library, stub_python
+from triton_claims.servers.process import start_server, supported_options
 from triton_claims.servers.targets import Target, server_root
 from triton_claims.servers.wheels import fetch_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from triton_claims.servers.running import RunningServer
+    from triton_claims.servers.scratch import Scratch
 
 _STUB = "triton_python_backend_stub"
 
@@ -68,6 +73,44 @@ class Installation:
             ),
             **extra,
         }
+
+    def start(
+        self,
+        *,
+        name: str,
+        scratch: Scratch,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        gpus: Sequence[str],
+        timeout: float,
+    ) -> RunningServer:
+        """Starts a server on free loopback ports and waits until it is ready.
+
+        Raises:
+            ServerFailedToStartError: It ended or did not get ready; with exit status and log.
+        """
+        return start_server(
+            self,
+            name=name,
+            scratch=scratch,
+            arguments=arguments,
+            environment=environment,
+            gpus=gpus,
+            timeout=timeout,
+        )
+
+    def options(self, scratch: Scratch) -> frozenset[str]:
+        """The options its ``--help`` lists: what it was built with differs."""
+        return supported_options(self, scratch.folder)
+
+    def allocator(self, allocator: Allocator) -> str:
+        """The path of an allocator's library.
+
+        Raises:
+            Blocked: It is not here, and can't be fetched.
+        """
+        # A link's target has another name, under which /proc lists it.
+        return str(find_allocator(allocator).resolve())
 
 
 @dataclass(frozen=True, slots=True)

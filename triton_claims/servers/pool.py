@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from triton_claims.servers.client import Client
 from triton_claims.servers.guard import Guard
 from triton_claims.servers.models import Model, assemble
-from triton_claims.servers.process import START_TIMEOUT, ServerProcess, start_server
+from triton_claims.servers.running import START_TIMEOUT, RunningServer
 from triton_claims.servers.scratch import (
     Scratch,
     new_scratch,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from triton_claims.servers.installation import Installation
+    from triton_claims.servers.startable import Startable
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ class ServerPool:
 
     Args:
         model_repository: Where the models' sources lie.
-        installation_of: Gives a target's installation, made ready, with models on a NumPy of
-            some major version.
+        prepared: Gives what starts the servers of a specification, made ready.
         keep_log: Told the name and the log of every server that is ended.
         start_timeout: Seconds a server may take to get ready.
     """
@@ -88,16 +87,16 @@ class ServerPool:
     def __init__(
         self,
         model_repository: Path,
-        installation_of: Callable[[str, int], Installation],
+        prepared: Callable[[ServerSpecification], Startable],
         keep_log: Callable[[str, str], None] = lambda _name, _log: None,
         start_timeout: float = START_TIMEOUT,
     ) -> None:
         self._model_repository = model_repository
-        self.installation_of = installation_of
+        self.prepared = prepared
         self._keep_log = keep_log
         self._start_timeout = start_timeout
-        self._shared: dict[ServerSpecification, ServerProcess] = {}
-        self._all: list[ServerProcess] = []
+        self._shared: dict[ServerSpecification, RunningServer] = {}
+        self._all: list[RunningServer] = []
         self._specifications: set[ServerSpecification] = set()
         self._scratch: Scratch | None = None
         self._guard: Guard | None = None
@@ -107,7 +106,7 @@ class ServerPool:
         self.work = WorkClock()
         self.figures = PoolFigures()
 
-    def shared(self, specification: ServerSpecification) -> ServerProcess:
+    def shared(self, specification: ServerSpecification) -> RunningServer:
         """The server of a specification; started where there is none that is well.
 
         Raises:
@@ -124,9 +123,9 @@ class ServerPool:
         self._shared[specification] = server
         return server
 
-    def start(self, specification: ServerSpecification) -> ServerProcess:
+    def start(self, specification: ServerSpecification) -> RunningServer:
         """Starts a server that nobody else gets; the caller discards it."""
-        installation = self.installation_of(specification.target, specification.numpy)
+        startable = self.prepared(specification)
         scratch = self._scratch_folder()
         number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
         # Unique on the machine: a server that answers under this name is the one started here.
@@ -134,12 +133,12 @@ class ServerPool:
         began = time.perf_counter()
         assemble(specification.models, self._model_repository, scratch.folder / name / "models")
         try:
-            server = start_server(
-                installation,
+            server = startable.start(
                 name=name,
                 scratch=scratch,
                 arguments=specification.arguments,
                 environment=dict(specification.environment),
+                gpus=(),
                 timeout=self._start_timeout,
             )
         finally:
@@ -152,7 +151,11 @@ class ServerPool:
         self._all.append(server)
         return server
 
-    def discard(self, server: ServerProcess) -> str:
+    def options(self, specification: ServerSpecification) -> frozenset[str]:
+        """The options that servers of a specification know, such as ``model-repository``."""
+        return self.prepared(specification).options(self._scratch_folder())
+
+    def discard(self, server: RunningServer) -> str:
         """Ends a server; whoever asks for its specification next gets a new one.
 
         Returns:
@@ -160,7 +163,7 @@ class ServerPool:
         """
         return self._end(server, server.kill)[1]
 
-    def stop(self, server: ServerProcess) -> tuple[int, str]:
+    def stop(self, server: RunningServer) -> tuple[int, str]:
         """Stops a server as an operator would, by SIGTERM.
 
         Returns:
@@ -170,7 +173,7 @@ class ServerPool:
             client.leave(server)  # a server waits for open connections
         return self._end(server, server.terminate)
 
-    def _end(self, server: ServerProcess, end: Callable[[], int]) -> tuple[int, str]:
+    def _end(self, server: RunningServer, end: Callable[[], int]) -> tuple[int, str]:
         if server not in self._all:
             return 0, ""
         self._all.remove(server)
@@ -197,7 +200,7 @@ class ServerPool:
     def client(
         self,
         protocol: str,
-        server: Callable[[], ServerProcess],
+        server: Callable[[], RunningServer],
         on_exchange: Callable[[str], None] = lambda _words: None,
         timeout: float | None = None,
     ) -> Client:
