@@ -75,6 +75,7 @@ def server_of_cloud_models(server, evidence):
                 [],
                 arguments=[*ARGUMENTS, f"--model-repository={store.url}/models"],
                 environment={**store.environment, "TRITON_AWS_MOUNT_DIRECTORY": str(mount)},
+                loopback=True,
             ) as under_test,
         ):
             with evidence.step("start"):

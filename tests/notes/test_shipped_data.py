@@ -239,5 +239,5 @@ def test_a_schema_is_valid_and_explains_every_key(name):
 def test_every_data_file_names_its_schema_to_editors():
     for path in (ROOT / "releases").glob("*.toml"):
         if path.name != "acceptances.toml":
-            name = "claims" if path.name == "claims.toml" else "release"
+            name = path.stem if path.stem in {"claims", "images"} else "release"
             assert path.read_text().startswith(f"#:schema ./schema/{name}.schema.json\n")

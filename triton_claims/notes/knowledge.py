@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from triton_claims.errors import InputError
 from triton_claims.notes.catalogue import Catalogue, load_catalogue
 from triton_claims.notes.checks import CheckLocation, find_checks
+from triton_claims.notes.images import Images, load_images
 from triton_claims.notes.releases import Releases, load_releases
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class Knowledge:
         catalogue: The claims by id.
         checks: The check of each claim that has one, by claim id.
         root: The project's root.
+        images: The images that releases are shipped in; None where the data tell of none.
     """
 
     releases: Releases
     catalogue: Catalogue
     checks: Mapping[str, CheckLocation]
     root: Path
+    images: Images | None = None
 
 
 def find_root(folder: Path) -> Path:
@@ -86,11 +89,13 @@ def load_knowledge(root: Path) -> Knowledge:
         InputError: One of the files is not as it should be, a note maps to no claim or to an
             unknown one, a claim belongs to no note, or a check decides an unknown claim.
     """
+    images = root / "releases" / "images.toml"
     knowledge = Knowledge(
         releases=load_releases(root / "releases"),
         catalogue=load_catalogue(root / "releases" / "claims.toml"),
         checks=find_checks(root / "suites", root),
         root=root,
+        images=load_images(images) if images.exists() else None,
     )
     _check_notes(knowledge)
     _check_claims(knowledge)

@@ -1,8 +1,8 @@
 """Releases: the data of ``releases/*.toml``, one file a release.
 
 A release says which container and server version belong together, which wheel carries that server,
-and which claims each of its notes maps to. Two files of that folder are no releases: the catalogue
-``claims.toml`` and the accepted verdicts ``acceptances.toml``.
+and which claims each of its notes maps to. Three files of that folder are no releases: the
+catalogue of claims, the accepted verdicts and the images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NO_RELEASES = frozenset({"claims.toml", "acceptances.toml"})
+_NO_RELEASES = frozenset({"claims.toml", "acceptances.toml", "images.toml"})
 
 
 @dataclass(frozen=True, slots=True)

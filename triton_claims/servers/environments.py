@@ -81,6 +81,52 @@ def model_environment(
     return build_once(cache_root() / "environments" / name, build, progress=progress)
 
 
+def environment_for_elsewhere(
+    executable: str,
+    version: str,
+    numpy_major: int,
+    *,
+    progress: Progress = silent,
+    pip: Sequence[str] = PIP,
+) -> Path:
+    """The same for a Python that is not of this machine: of an image, where it gets mounted.
+
+    It is laid out as a virtual environment, without that Python's help.
+
+    Args:
+        executable: The Python, as the image knows it.
+        version: Its major and minor version.
+        numpy_major: The NumPy wanted: 1 or 2.
+        progress: Told what takes its time, line by line.
+        pip: The command that stands for pip.
+
+    Raises:
+        Blocked: There is no such NumPy for it, or it is neither in the cache nor to be fetched.
+    """
+    pinned = _NUMPY.get((numpy_major, version))
+    if pinned is None:
+        raise Blocked(
+            f"there is no NumPy {numpy_major} for models on Python {version}",
+            unblock="an image with another Python",
+        )
+    release, digest = pinned
+    whose = sha256(executable.encode()).hexdigest()[:8]
+
+    def build(directory: Path) -> None:
+        progress(f"making an environment for an image: Python {version}, NumPy {release}")
+        home, _, _ = executable.rpartition("/")
+        packages = directory / "lib" / f"python{version}" / "site-packages"
+        packages.mkdir(parents=True)
+        (directory / "bin").mkdir()
+        for name in ("python3", "python", f"python{version}"):
+            (directory / "bin" / name).symlink_to(executable)
+        (directory / "pyvenv.cfg").write_text(f"home = {home}\n", encoding="utf-8")
+        _install_numpy(version, release, digest, packages, pip)
+
+    name = f"image-python{version}-numpy{release}-{whose}"
+    return build_once(cache_root() / "environments" / name, build, progress=progress)
+
+
 def _pinned(interpreter: Interpreter, numpy_major: int) -> tuple[str, str]:
     version = interpreter.version
     pinned = _NUMPY.get((numpy_major, version)) or _NUMPY.get((2, version))

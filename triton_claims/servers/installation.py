@@ -82,9 +82,19 @@ class Installation:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         gpus: Sequence[str],
+        loopback: bool,  # noqa: ARG002 - a process always reaches it
         timeout: float,
     ) -> RunningServer:
         """Starts a server on free loopback ports and waits until it is ready.
+
+        Args:
+            name: Unique on the machine.
+            scratch: The run's temporary place.
+            arguments: Its options beyond those that every server gets.
+            environment: Its environment variables beyond those.
+            gpus: UUIDs of the GPUs it is to see, and no others.
+            loopback: Nothing to a process: it reaches this machine's loopback.
+            timeout: Seconds until it must be ready.
 
         Raises:
             ServerFailedToStartError: It ended or did not get ready; with exit status and log.
@@ -123,7 +133,7 @@ class _ModelPython:
 
 
 #: With NumPy 2, servers up to 2.51.0 hand out empty tensors.
-_SAFE_NUMPY = 1
+SAFE_NUMPY = 1
 
 #: What else of the caller's environment a server may need; images set these for their server.
 _PASSED = (
@@ -136,7 +146,7 @@ _PASSED = (
 )
 
 
-def prepare(target: Target, progress: Progress, *, numpy_major: int = _SAFE_NUMPY) -> Installation:
+def prepare(target: Target, progress: Progress, *, numpy_major: int = SAFE_NUMPY) -> Installation:
     """Makes a target ready to be started: fetched, unpacked, with a Python for its models.
 
     Args:
@@ -203,7 +213,7 @@ def _python_for_installed_stub(stub: Path, progress: Progress, numpy_major: int)
         interpreter = find_interpreter([version], progress=progress)
         environment = model_environment(interpreter, numpy_major, progress=progress)
     except Blocked:
-        if installed is None or numpy_major != _SAFE_NUMPY:
+        if installed is None or numpy_major != SAFE_NUMPY:
             raise
         return _as_installed(installed)
     return _ModelPython(

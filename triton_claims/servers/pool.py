@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from triton_claims.notes.images import USUAL
 from triton_claims.servers.client import Client
 from triton_claims.servers.guard import Guard
 from triton_claims.servers.models import Model, assemble
@@ -37,6 +38,9 @@ class ServerSpecification:
         arguments: Options beyond those that every server gets.
         environment: Environment variables beyond those.
         numpy: The major version of NumPy that its Python models run with.
+        flavour: Which of a release's images, for a target in containers.
+        loopback: Whether it must reach this machine's loopback.
+        docker_host: The Docker host it runs on, for such a target; empty for the usual one.
     """
 
     target: str
@@ -45,6 +49,9 @@ class ServerSpecification:
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     numpy: int = 1
+    flavour: str = USUAL
+    loopback: bool = False
+    docker_host: str = ""
 
     @property
     def key(self) -> str:
@@ -139,6 +146,7 @@ class ServerPool:
                 arguments=specification.arguments,
                 environment=dict(specification.environment),
                 gpus=(),
+                loopback=specification.loopback,
                 timeout=self._start_timeout,
             )
         finally:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 RUN_VARIABLE = "TRITON_CLAIMS_RUN"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
 _OWNER = "owner.json"
+#: The Docker hosts that a run has containers on.
+DOCKER_HOSTS = "docker-hosts.json"
 _MAKING_TAKES_AT_MOST = 60.0  # seconds
 #: Where the Python backend makes a folder for environments, whatever TMPDIR says; a server that is
 #: killed leaves it.
@@ -169,6 +171,11 @@ def _began(folder: Path) -> float:
 
 
 def _clear(run: str, folder: Path) -> None:
+    if (folder / DOCKER_HOSTS).exists():
+        # Docker's library is slow to import, and most runs need none of it.
+        from triton_claims.servers.container_traces import remove_noted_containers  # noqa: PLC0415
+
+        remove_noted_containers(run, folder)
     for _ in range(3):  # a process may start another one while it is being killed
         processes = processes_of(run)
         if not processes:

@@ -35,6 +35,7 @@ class Startable(Protocol):
         arguments: Sequence[str],
         environment: Mapping[str, str],
         gpus: Sequence[str],
+        loopback: bool,
         timeout: float,
     ) -> RunningServer:
         """Starts a server and waits until it is ready.
@@ -47,6 +48,7 @@ class Startable(Protocol):
             arguments: Its options beyond those that every server gets.
             environment: Its environment variables beyond those.
             gpus: UUIDs of the GPUs it is to see, and no others; none for a server on the CPU.
+            loopback: Whether it must reach this machine's loopback, as a process always does.
             timeout: Seconds until it must be ready.
 
         Raises:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triton_claims.errors import InputError
+from triton_claims.notes.images import USUAL
 
 if TYPE_CHECKING:
+    from triton_claims.notes.images import Images
     from triton_claims.notes.releases import Release, Releases
 
-KINDS = ("wheel", "install")
-_PLANNED = ("ngc", "image", "url")
+KINDS = ("wheel", "install", "ngc", "image")
+_PLANNED = ("url",)
+#: Those that run in containers.
+IN_CONTAINERS = frozenset({"ngc", "image"})
+_CONTAINER = re.compile(r"\d\d\.\d\d", re.ASCII)
+_REFERENCE = re.compile(
+    r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +31,48 @@ class Target:
     """A server under test.
 
     Attributes:
-        kind: ``wheel`` (the embedded default) or ``install`` (a tritonserver that is there).
+        kind: ``wheel`` (the embedded default), ``install`` (a tritonserver that is there), ``ngc``
+            (a release's image) or ``image`` (any image).
         value: What stands behind the colon, normalised.
         release: The release the target names, where it names one.
+        images: The image by flavour, for targets in containers.
     """
 
     kind: str
     value: str
     release: Release | None = None
+    images: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def in_container(self) -> bool:
+        """Whether its servers are containers."""
+        return self.kind in IN_CONTAINERS
+
+    @property
+    def usual_image(self) -> str:
+        """The image most checks need: the release's, or the one that was named."""
+        images = dict(self.images)
+        return images.get(USUAL) or next(iter(images.values()))
 
     def __str__(self) -> str:
         """The stable id: as the user would write it."""
         return f"{self.kind}:{self.value}"
 
 
-def parse_target(text: str, releases: Releases, *, where: str = "--target") -> Target:
+def parse_target(
+    text: str, releases: Releases, images: Images | None = None, *, where: str = "--target"
+) -> Target:
     """Reads one target.
 
     Args:
-        text: ``wheel:24.10`` or ``install:/opt/tritonserver``.
-        releases: The releases known, for what a wheel's name means.
+        text: ``wheel:24.10``, ``install:/opt/tritonserver``, ``ngc:25.01`` or ``image:REFERENCE``.
+        releases: The releases known, for what a wheel's or an image's name means.
+        images: The images that releases are shipped in, where there are any.
         where: Named in the error.
 
     Raises:
         InputError: The kind is unknown, the wheel's release has no wheel, the folder holds no
-            tritonserver.
+            tritonserver, the reference is none.
     """
     kind, colon, value = text.partition(":")
     if not colon or not value.strip() or not value.isprintable():
@@ -57,6 +85,10 @@ def parse_target(text: str, releases: Releases, *, where: str = "--target") -> T
         return Target(kind, value, _release_with_wheel(value, releases, where))
     if kind == "install":
         return Target(kind, str(_installation_folder(value, where)))
+    if kind == "ngc":
+        return _release_image(value, releases, images, where)
+    if kind == "image":
+        return _image(value, images, where)
     if kind in _PLANNED:
         raise InputError(
             f"targets of kind {kind!r} are not supported yet: use one of "
@@ -67,6 +99,35 @@ def parse_target(text: str, releases: Releases, *, where: str = "--target") -> T
         f"{kind!r} is no kind of target: expected one of " + ", ".join(f"{k}:" for k in KINDS),
         where=where,
     )
+
+
+def _release_image(container: str, releases: Releases, images: Images | None, where: str) -> Target:
+    if not _CONTAINER.fullmatch(container):
+        raise InputError(
+            f"{container!r} is no container version: expected YY.MM, such as ngc:"
+            f"{list(releases)[-1]}",
+            where=where,
+        )
+    if images is None:
+        raise InputError("releases/images.toml is not there, which names the image", where=where)
+    # A release that is newer than the data is no error: its server tells its version itself.
+    return Target(
+        "ngc",
+        container,
+        releases.get(container),
+        tuple((flavour, images.reference(container, flavour)) for flavour in images.flavours),
+    )
+
+
+def _image(reference: str, images: Images | None, where: str) -> Target:
+    if not _REFERENCE.fullmatch(reference):
+        raise InputError(
+            f"{reference!r} is no reference of an image: expected "
+            "[REGISTRY/]REPOSITORY[:TAG][@sha256:DIGEST]",
+            where=where,
+        )
+    flavour = images.flavour_of(reference) if images else None
+    return Target("image", reference, images=((flavour or USUAL, reference),))
 
 
 def _newest_wheel(releases: Releases) -> str:
