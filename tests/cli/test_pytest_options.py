@@ -43,6 +43,14 @@ WRONG = {
     "--release=23.07": "ERROR: --release: ",
     "--claim=no-such-*": "ERROR: --claim: 'no-such-*' matches no claim of 25.01",
     "--claim=": "ERROR: --claim: '' matches no claim of 25.01",
+    "--target=ngc:2501": "ERROR: --target: '2501' is no container version: expected YY.MM",
+    "--target=image:Upper Case": "ERROR: --target: 'Upper Case' is no reference of an image",
+    "--docker-host=http://x": "ERROR: --docker-host: 'http://x' is no Docker host",
+    "--docker-option=shm_sise=1g": "ERROR: --docker-option: 'shm_sise' is no option for containers",
+    "--docker-option=labels=x": "ERROR: --docker-option: 'labels' is settled by the suite",
+    "--docker-option=ulimits=memlock": "ERROR: --docker-option: 'memlock' is no limit",
+    "--docker-models=link": "ERROR: --docker-models: 'link' is unknown",
+    "--image=py4=x": "ERROR: --image: 'py4=x' names no image: expected FLAVOUR=REFERENCE",
     "--require=everything": "ERROR: --require: 'everything' is unknown",
     "--reports=/dev/null/x": "ERROR: --reports: cannot write to ",
     "--reports=README.md": f"ERROR: --reports: '{ROOT}/README.md' is no folder",
@@ -70,12 +78,23 @@ def test_a_wrong_option_is_told_in_one_line_with_exit_code_4():
         assert "INTERNALERROR" not in out + err, option
 
 
-OPTIONS = {"--target": (), "--claim": (), "--release": None, "--require": None, "--reports": None}
+OPTIONS = {
+    "--target": (),
+    "--claim": (),
+    "--release": None,
+    "--require": None,
+    "--reports": None,
+    "--docker-host": (),
+    "--docker-option": (),
+    "--docker-models": None,
+}
+#: Read where the project has images; this one has none.
+OTHERS = {"--image": ()}
 
 
 def config_of(root, **options):
     """As much of pytest's configuration as is read."""
-    given = {**OPTIONS, **{f"--{name}": value for name, value in options.items()}}
+    given = {**OPTIONS, **OTHERS, **{f"--{name}": value for name, value in options.items()}}
     given["collectonly"] = False
     return SimpleNamespace(
         rootpath=root,

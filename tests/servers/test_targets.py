@@ -4,6 +4,7 @@ import pytest
 from notes.conftest import Project
 
 from triton_claims.errors import InputError
+from triton_claims.notes.images import Images
 from triton_claims.notes.releases import load_releases
 from triton_claims.servers.targets import Target, parse_target, server_root
 
@@ -81,13 +82,67 @@ def test_what_is_no_target_is_refused_with_an_example(text, releases):
 @pytest.mark.parametrize("kind", ["", "whell", "WHEEL", "wheel ", "docker", "wh\neel"])
 def test_an_unknown_kind_is_refused(kind, releases):
     assert refusal(f"{kind}:24.10", releases, where="TARGET") == (
-        f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:"
+        f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:, ngc:, image:"
     )
 
 
-@pytest.mark.parametrize("kind", ["ngc", "image", "url"])
-def test_a_kind_that_is_still_to_come_is_refused(kind, releases):
-    assert "are not supported yet: use one of wheel:, install:" in refusal(f"{kind}:x", releases)
+def test_a_kind_that_is_still_to_come_is_refused(releases):
+    assert "are not supported yet: use one of wheel:, install:" in refusal("url:x", releases)
+
+
+IMAGES = Images(
+    "registry.example", "vendor/server", (("py3", "{container}-py3"), ("sdk-py3", "{container}-s"))
+)
+
+
+def test_a_release_is_shipped_in_an_image_for_each_flavour(releases):
+    target = parse_target("ngc:24.10", releases, IMAGES)
+    assert str(target) == "ngc:24.10"
+    assert target.release == releases["24.10"]
+    assert target.usual_image == "registry.example/vendor/server:24.10-py3"
+    assert dict(target.images)["sdk-py3"] == "registry.example/vendor/server:24.10-s"
+
+
+def test_an_image_of_a_release_we_do_not_know_can_be_run_all_the_same(releases):
+    target = parse_target("ngc:99.01", releases, IMAGES)
+    assert target.release is None
+    assert target.usual_image == "registry.example/vendor/server:99.01-py3"
+
+
+@pytest.mark.parametrize("container", ["2501", "25.1", "25.01-py3", "latest", "\uff12\uff15.\uff10\uff11"])
+def test_what_is_no_container_version_is_refused(container, releases):
+    assert "is no container version: expected YY.MM, such as ngc:" in refusal(
+        f"ngc:{container}", releases, images=IMAGES
+    )
+
+
+def test_without_the_data_no_image_is_known(releases):
+    assert "releases/images.toml is not there" in refusal("ngc:24.10", releases)
+
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("reference", "flavour"),
+    [
+        ("tritonserver-local:24.10-py3", "py3"),
+        ("localhost:5000/some/thing:1-sdk-py3", "sdk-py3"),
+        (f"registry.example/a/b@{DIGEST}", "py3"),
+        (f"a:x-py3@{DIGEST}", "py3"),
+        ("a", "py3"),
+    ],
+)
+def test_any_image_can_be_named(reference, flavour, releases):
+    target = parse_target(f"image:{reference}", releases, IMAGES)
+    assert str(target) == f"image:{reference}"
+    assert target.images == ((flavour, reference),)
+    assert target.usual_image == reference
+
+
+@pytest.mark.parametrize("reference", ["UPPER", "a b", "a:", "a@sha256:12", "-a", "a//b", "a:b:c"])
+def test_what_is_no_reference_is_refused(reference, releases):
+    assert "is no reference of an image" in refusal(f"image:{reference}", releases)
 
 
 @pytest.mark.parametrize(
