@@ -109,7 +109,9 @@ def test_an_image_of_a_release_we_do_not_know_can_be_run_all_the_same(releases):
     assert target.usual_image == "registry.example/vendor/server:99.01-py3"
 
 
-@pytest.mark.parametrize("container", ["2501", "25.1", "25.01-py3", "latest", "\uff12\uff15.\uff10\uff11"])
+@pytest.mark.parametrize(
+    "container", ["2501", "25.1", "25.01-py3", "latest", "\uff12\uff15.\uff10\uff11"]
+)
 def test_what_is_no_container_version_is_refused(container, releases):
     assert "is no container version: expected YY.MM, such as ngc:" in refusal(
         f"ngc:{container}", releases, images=IMAGES

@@ -76,7 +76,8 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
     yield "started", str(header["started"])
     yield "release", f"{header['release']['container']} (server {header['release']['server']})"
     for number, target in enumerate(header["targets"], start=1):
-        yield f"target.{number}", f"{target['target']} sha256 {target['sha256']}"
+        identity = target.get("digest") or f"sha256 {target['sha256']}"
+        yield f"target.{number}", f"{target['target']} {identity}"
     yield "suite", f"{header['suite_version']} at {header['suite_commit'] or 'no commit'}"
     yield "notes_digest", str(header["notes_digest"])
     for name, value in header["host"].items():

@@ -24,7 +24,7 @@ from triton_claims.errors import Blocked, BrokenError
 from triton_claims.secrets import redact
 from triton_claims.servers.container_image import ContainerImage, file_of
 from triton_claims.servers.container_traces import labels_of, note_host
-from triton_claims.servers.docker_host import engine_in_words, said
+from triton_claims.servers.docker_host import HostLostError, answers, engine_in_words, said
 from triton_claims.servers.process import free_ports
 from triton_claims.servers.running import (
     LOOPBACK,
@@ -59,10 +59,6 @@ _NOT_SHARED = ("bind source path does not exist", "no such file or directory")
 _NO_GPU_RUNTIME = ("could not select device driver", "unknown runtime specified nvidia")
 _DISK_FULL = "no space left on device"
 _UUID = re.compile(r"\b(?:GPU|MIG)-[0-9a-fA-F-]{8,}\b")
-
-
-class HostLostError(BrokenError):
-    """A Docker host does not answer any more: nothing is known of the servers there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +198,9 @@ class ServerContainer(RunningServer):
 
     def kill(self) -> int:
         """Ends it at once with all its children; its folder stays."""
+        if not self._ended.is_set() and not answers(self.host, _LAST_WORDS):
+            self._lost = "it does not answer"
+            self._ended.set()
         if not self._ended.is_set():
             # It may have ended by itself just now.
             with suppress(APIError), engine_in_words(self.host, refusals=False):
@@ -210,7 +209,8 @@ class ServerContainer(RunningServer):
 
     def remove_traces(self) -> None:
         """Removes the container, what it left in shared memory, and its folder."""
-        _remove(self._described)
+        if self._lost is None:  # what is on a lost host is removed when it is back
+            _remove(self._described)
         # On the host's network and with its IPC namespace, its shared memory is this machine's.
         remove_shared_memory(shared_memory_prefix(self.run, self.name))
         self.remove_folder()

@@ -28,6 +28,10 @@ REQUEST_TIMEOUT = 60.0
 _CONNECT_TIMEOUT = 10.0
 
 
+class HostLostError(BrokenError):
+    """A Docker host does not answer any more: nothing is known of the servers there."""
+
+
 @dataclass(frozen=True, slots=True)
 class DockerHost:
     """A machine with a Docker engine.

@@ -200,10 +200,14 @@ class ServerPool:
         return status, log
 
     def release(self, specification: ServerSpecification) -> None:
-        """Ends the shared server of a specification that nobody needs any more."""
-        server = self._shared.get(specification)
-        if server is not None:
-            self.discard(server)
+        """Ends the shared servers of a specification that nobody needs any more.
+
+        Args:
+            specification: The servers, on whichever Docker host.
+        """
+        for known, server in list(self._shared.items()):
+            if replace(known, docker_host=specification.docker_host) == specification:
+                self.discard(server)
 
     def client(
         self,

@@ -70,6 +70,7 @@ class Cell:
         pictures: Pictures of that.
         seconds: How long the check took, its share of starting servers included.
         reproduce: The command that decides this cell again.
+        docker_host: The Docker host its servers ran on, by name; None without containers.
     """
 
     claim: str
@@ -86,6 +87,7 @@ class Cell:
     pictures: tuple[Picture, ...] = ()
     seconds: float = 0.0
     reproduce: str = ""
+    docker_host: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
