@@ -49,6 +49,9 @@ WRONG = {
     "--docker-option=shm_sise=1g": "ERROR: --docker-option: 'shm_sise' is no option for containers",
     "--docker-option=labels=x": "ERROR: --docker-option: 'labels' is settled by the suite",
     "--docker-option=ulimits=memlock": "ERROR: --docker-option: 'memlock' is no limit",
+    "--docker-host=nowhere.toml": "ERROR: nowhere.toml:1: cannot be read",
+    "--docker-label=rack": "ERROR: --docker-label: 'rack' is no label",
+    "--docker-label=rack=7": "ERROR: --docker-label: no Docker host has rack=7",
     "--docker-models=link": "ERROR: --docker-models: 'link' is unknown",
     "--image=py4=x": "ERROR: --image: 'py4=x' names no image: expected FLAVOUR=REFERENCE",
     "--require=everything": "ERROR: --require: 'everything' is unknown",
@@ -85,6 +88,7 @@ OPTIONS = {
     "--require": None,
     "--reports": None,
     "--docker-host": (),
+    "--docker-label": (),
     "--docker-option": (),
     "--docker-models": None,
 }

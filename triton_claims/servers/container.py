@@ -44,6 +44,7 @@ from triton_claims.servers.scratch import (
     shared_memory_prefix,
 )
 from triton_claims.servers.server_options import Listening, server_command
+from triton_claims.servers.ssh_tunnel import SshTunnel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -87,6 +88,11 @@ class ContainerStart:
     loopback: bool = False
     mounts: Sequence[Path] = ()
 
+    @property
+    def with_metrics(self) -> bool:
+        """Whether it serves metrics."""
+        return METRICS in self.arguments
+
 
 class ServerContainer(RunningServer):
     """A server in a container; see :func:`start_container`.
@@ -98,6 +104,7 @@ class ServerContainer(RunningServer):
         start: What it was started with.
         addresses: ``HOST:PORT`` of its services: HTTP, gRPC, metrics.
         copied: Whether its models were copied in: it does not see this machine's files.
+        tunnel: The way to its ports, where there is no other.
     """
 
     def __init__(
@@ -110,6 +117,7 @@ class ServerContainer(RunningServer):
         command: Sequence[str],
         addresses: tuple[str, str, str | None],
         copied: bool,
+        tunnel: SshTunnel | None = None,
     ) -> None:
         http, grpc, metrics = addresses
         super().__init__(
@@ -121,6 +129,7 @@ class ServerContainer(RunningServer):
         self._container: Any = described.get_wrapped_container()
         self._command = tuple(command)
         self._copied = copied
+        self._tunnel = tunnel
         self._ended = threading.Event()
         self._status: int | None = None
         self._out_of_memory = False
@@ -209,6 +218,8 @@ class ServerContainer(RunningServer):
 
     def remove_traces(self) -> None:
         """Removes the container, what it left in shared memory, and its folder."""
+        if self._tunnel is not None:
+            self._tunnel.close()
         if self._lost is None:  # what is on a lost host is removed when it is back
             _remove(self._described)
         # On the host's network and with its IPC namespace, its shared memory is this machine's.
@@ -349,14 +360,16 @@ def _start_once(
     described, copied = _started(start, name, scratch, command)
     try:
         container = described.get_wrapped_container()
+        addresses, tunnel = _addresses(container, start, listening, scratch.run)
         server = ServerContainer(
             name,
             scratch,
             described,
             start,
             command=command,
-            addresses=_addresses(container, start, listening),
+            addresses=addresses,
             copied=copied,
+            tunnel=tunnel,
         )
         try:
             wait_until_ready(server, began + timeout)
@@ -436,7 +449,7 @@ def _described(
         }
     )
     if not start.loopback:
-        ports = [_INSIDE.http, _INSIDE.grpc, *([_INSIDE.metrics] * (METRICS in start.arguments))]
+        ports = [_INSIDE.http, _INSIDE.grpc, *([_INSIDE.metrics] * start.with_metrics)]
         published: dict[str, Any] = {f"{port}/tcp": (host.address,) for port in ports}
         described.ports = published
     if copied:
@@ -458,27 +471,30 @@ def _environment(start: ContainerStart, scratch: Scratch) -> dict[str, str]:
 
 
 def _addresses(
-    container: Any, start: ContainerStart, listening: Listening
-) -> tuple[str, str, str | None]:
+    container: Any, start: ContainerStart, listening: Listening, run: str
+) -> tuple[tuple[str, str, str | None], SshTunnel | None]:
+    """Where its services are reached, and the tunnel that leads there, if one must."""
     host = start.image.host
+    inside = [listening.http, listening.grpc, *([listening.metrics] * start.with_metrics)]
     if start.loopback:
-        http, grpc, metrics = (
-            f"{LOOPBACK}:{port}" for port in (listening.http, listening.grpc, listening.metrics)
-        )
-        return http, grpc, metrics if METRICS in start.arguments else None
+        return _three([f"{LOOPBACK}:{port}" for port in inside]), None
     with engine_in_words(host):
         container.reload()
     published = container.attrs["NetworkSettings"]["Ports"] or {}
-
-    def address(port: int) -> str | None:
-        bindings = published.get(f"{port}/tcp")
-        return f"{host.address}:{bindings[0]['HostPort']}" if bindings else None
-
-    http_, grpc_ = address(listening.http), address(listening.grpc)
-    if http_ is None or grpc_ is None:
+    bindings = [published.get(f"{port}/tcp") for port in inside]
+    if not all(bindings):
         # It has ended already and lost its ports, or will be found so: nobody listens there.
-        return f"{LOOPBACK}:9", f"{LOOPBACK}:9", None
-    return http_, grpc_, address(listening.metrics)
+        return _three([f"{LOOPBACK}:9"] * len(inside)), None
+    ports = [int(each[0]["HostPort"]) for each in bindings if each]
+    if not host.url.startswith("ssh:"):
+        return _three([f"{host.address}:{port}" for port in ports]), None
+    tunnel = SshTunnel(host.url, ports, run)
+    return _three([f"{LOOPBACK}:{tunnel.ports[port]}" for port in ports]), tunnel
+
+
+def _three(addresses: Sequence[str]) -> tuple[str, str, str | None]:
+    http, grpc, *metrics = addresses
+    return http, grpc, metrics[0] if metrics else None
 
 
 def _refused(start: ContainerStart, name: str, problem: APIError) -> BrokenError | Blocked:
