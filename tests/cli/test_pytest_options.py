@@ -41,6 +41,8 @@ WRONG = {
     "--target=docker:x": "ERROR: --target: 'docker' is no kind of target",
     "--release=25.1": "ERROR: --release: '25.1' is no release we know",
     "--release=23.07": "ERROR: --release: ",
+    "--gpu=everything": "ERROR: --gpu: 'everything' is not here: expected arch, all, none",
+    "--gpu=": "ERROR: --gpu: '' is not here",
     "--claim=no-such-*": "ERROR: --claim: 'no-such-*' matches no claim of 25.01",
     "--claim=": "ERROR: --claim: '' matches no claim of 25.01",
     "--target=ngc:2501": "ERROR: --target: '2501' is no container version: expected YY.MM",
@@ -83,6 +85,7 @@ def test_a_wrong_option_is_told_in_one_line_with_exit_code_4():
 
 OPTIONS = {
     "--target": (),
+    "--gpu": (),
     "--claim": (),
     "--release": None,
     "--require": None,

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from staged.staging import stage
+from triton_claims.servers.gpu_leases import VARIABLE as LEASES_VARIABLE
+from triton_claims.servers.staged_gpus import STAGED_VARIABLE
 from triton_claims.verdicts.ledger import read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,6 +118,11 @@ def _dedented(source: str) -> str:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with two checks: of a claim since 2.54.0, and of one of every version."""
-    for variable in ("RANGED", "ALWAYS"):
+    variables = ("RANGED", "ALWAYS", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+    for variable in variables:
         monkeypatch.delenv(variable, raising=False)
+    no_gpus = pytester.path / "gpus.toml"  # whatever there is on this machine
+    no_gpus.touch()
+    monkeypatch.setenv(STAGED_VARIABLE, str(no_gpus))
+    monkeypatch.setenv(LEASES_VARIABLE, str(pytester.path / "leases"))
     return Project(pytester)
