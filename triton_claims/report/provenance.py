@@ -80,5 +80,12 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
         yield f"target.{number}", f"{target['target']} {identity}"
     yield "suite", f"{header['suite_version']} at {header['suite_commit'] or 'no commit'}"
     yield "notes_digest", str(header["notes_digest"])
+    gpus = header.get("gpus", {})
+    for number, gpu in enumerate(gpus.get("devices", ()), start=1):
+        yield (
+            f"gpu.{number}",
+            f"{gpu['uuid']} {gpu['name']} {gpu['architecture']} {gpu['compute_capability']} driver "
+            f"{gpu['driver']}, by {gpus['origin']}",
+        )
     for name, value in header["host"].items():
         yield f"host.{name}", str(value)

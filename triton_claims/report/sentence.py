@@ -23,6 +23,8 @@ def sentences(ledger: Ledger) -> Iterator[str]:
     for target, cells in by_target.items():
         if cells:
             yield _of_target(target, cells, ledger.header["release"])
+    if "staged" in ledger.header.get("gpus", {}).get("origin", ""):
+        yield "The GPUs are staged: nothing that is told of cells on them speaks of a real GPU."
     yield _of_run(ledger)
 
 

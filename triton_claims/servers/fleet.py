@@ -110,7 +110,7 @@ class Fleet:
         Raises:
             HostLostError: No host is left that fits.
         """
-        unplaced = replace(specification, docker_host="")
+        unplaced = specification.unplaced
         name = specification.docker_host or self._placed.get(unplaced, "")
         if name and self._is_there(name):
             return replace(specification, docker_host=name)

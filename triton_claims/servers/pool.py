@@ -41,6 +41,7 @@ class ServerSpecification:
         flavour: Which of a release's images, for a target in containers.
         loopback: Whether it must reach this machine's loopback.
         docker_host: The Docker host it runs on, for such a target; empty for the usual one.
+        gpus: The UUIDs of the GPUs that it sees: those leased for it.
     """
 
     target: str
@@ -52,6 +53,12 @@ class ServerSpecification:
     flavour: str = USUAL
     loopback: bool = False
     docker_host: str = ""
+    gpus: tuple[str, ...] = ()
+
+    @property
+    def unplaced(self) -> ServerSpecification:
+        """The same wherever it runs."""
+        return replace(self, docker_host="", gpus=())
 
     @property
     def key(self) -> str:
@@ -145,7 +152,7 @@ class ServerPool:
                 scratch=scratch,
                 arguments=specification.arguments,
                 environment=dict(specification.environment),
-                gpus=(),
+                gpus=specification.gpus,
                 loopback=specification.loopback,
                 timeout=self._start_timeout,
             )
@@ -203,10 +210,16 @@ class ServerPool:
         """Ends the shared servers of a specification that nobody needs any more.
 
         Args:
-            specification: The servers, on whichever Docker host.
+            specification: The servers, wherever they run.
         """
         for known, server in list(self._shared.items()):
-            if replace(known, docker_host=specification.docker_host) == specification:
+            if known.unplaced == specification.unplaced:
+                self.discard(server)
+
+    def leave_gpus(self) -> None:
+        """Ends the shared servers that see GPUs: others are to have these."""
+        for specification, server in list(self._shared.items()):
+            if specification.gpus:
                 self.discard(server)
 
     def client(
