@@ -1,11 +1,12 @@
 # make check [ARGS="--target wheel:24.05"]   the checks of the release, on a real server
 # make test                                  the tests of this project itself
 # make bench [ARGS="alike slower leak no-leak"] figures of this project itself, on real servers
+# make image [ARGS=YY.MM]                    a small server image, for the Docker engine here (needs root, once)
 # make lint  make clean
 # PYTHON=/path/to/python3 chooses the Python that .venv is made with.
 
 .DEFAULT_GOAL := check
-.PHONY: check test lint bench clean set-up set-up-anywhere
+.PHONY: check test lint bench image clean set-up set-up-anywhere
 
 ARGS ?=
 export PYTHON
@@ -24,6 +25,9 @@ lint: set-up-anywhere
 
 bench: set-up
 	@.venv/bin/python benchmarks/run.py $(ARGS)
+
+image: set-up-anywhere
+	@.venv/bin/python scripts/make-image $(ARGS)
 
 # says at once what can't work here; makes .venv where it is missing or out of date
 set-up:

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,6 +102,22 @@ def fetch_packages(packages: Sequence[str], directory: Path, codename: str = "",
             _run(["dpkg-deb", "--extract", str(file), str(directory)], work)
     finally:
         shutil.rmtree(str(work), ignore_errors=True)
+
+
+def debian_mirror() -> str | None:
+    """Where this system gets Debian's packages from; None where it is another distribution.
+
+    Raises:
+        PackageUnavailableError: No apt here, or it has no such source.
+    """
+    if _os_release().get("ID") != "debian":
+        return None
+    if shutil.which("apt-get") is None:
+        raise PackageUnavailableError("there is no apt-get here")
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        (work / "system.conf").write_text(_CONFIGURATION.format(work=work), encoding="utf-8")
+        return _mirror(work)
 
 
 def _download(packages: Sequence[str], work: Path, codename: str) -> None:

@@ -1,0 +1,252 @@
+"""A small image with a real server, for machines that can't pull NGC's.
+
+The embedded server of a wheel, laid out as NGC lays its own out, on a minimal Debian. The system is
+made once and kept in the cache; the image goes to any Docker engine in one piece, so that no
+engine needs the network.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docker.errors import ImageNotFound
+
+from triton_claims.errors import Blocked, BrokenError
+from triton_claims.secrets import redact
+from triton_claims.servers.cache import Progress, build_once, cache_root
+from triton_claims.servers.digests import file_digest
+from triton_claims.servers.distribution import PackageUnavailableError, debian_mirror
+from triton_claims.servers.interpreters import linked_library
+from triton_claims.servers.wheels import LIBRARIES, SERVER, STUB, fetch_wheel
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from triton_claims.notes.releases import Release
+
+#: What an image was made from; an image whose label says otherwise is made anew.
+LABEL = "triton-claims.made-from"
+
+_SUITE = "bookworm"
+_PYTHON = "3.11"  # the suite's
+_PACKAGES = (
+    "libjemalloc2",
+    f"libpython{_PYTHON}",
+    "libtcmalloc-minimal4",
+    "python3",
+    "python3-numpy",
+)
+_NOT_NEEDED = (
+    "./dev/*",  # an engine makes its own
+    "./usr/share/doc/*",
+    "./usr/share/locale/*",
+    "./usr/share/man/*",
+    "./var/cache/apt/*",
+    "./var/lib/apt/lists/*",
+    "./var/log/*",
+)
+_HOME = "opt/tritonserver"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TIMEOUT = 900.0  # seconds for making the system; it is a download of 90 MB
+
+
+def local_reference(release: Release) -> str:
+    """What the image of a release is called."""
+    return f"tritonserver-local:{release.container}-py3"
+
+
+def made_from(release: Release) -> str:
+    """What an image of a release is made from, as its label says it."""
+    if release.wheel is None:
+        raise BrokenError(f"{release.container} has no wheel")
+    recipe = f"{release.wheel.sha256} {file_digest(Path(__file__))}"
+    return sha256(recipe.encode()).hexdigest()[:32]
+
+
+def build_local_image(client: DockerClient, release: Release, progress: Progress) -> str:
+    """Makes the image of a release's embedded server, unless it is there and up to date.
+
+    Args:
+        client: A client of the engine that gets it.
+        release: A release that has a wheel.
+        progress: Told, line by line, what takes its time.
+
+    Returns:
+        The image's reference.
+
+    Raises:
+        Blocked: A tool, the network, root's rights or the room for it are not here.
+        BrokenError: The engine refuses the image.
+    """
+    reference = local_reference(release)
+    wanted = made_from(release)
+    if _label(client, reference) == wanted:
+        progress(f"{reference} is there and up to date")
+        return reference
+    if release.wheel is None:
+        raise BrokenError(f"{release.container} has no wheel")
+    if _PYTHON not in release.wheel.stubs:
+        raise Blocked(
+            f"the server of {release.container} cannot run models on Python {_PYTHON}, which the "
+            "image has",
+            unblock="make the image of another release",
+        )
+    unpacked = fetch_wheel(release.wheel, progress, called=f"Triton {release.server}")
+    system = _base_system(progress)
+    with tempfile.TemporaryDirectory(prefix="triton-claims-image-") as temporary:
+        archive = Path(temporary) / "image.tar"
+        progress(f"laying out {reference}")
+        shutil.copyfile(system, archive)
+        with tarfile.open(archive, "a") as tar:
+            _lay_out(unpacked, str(release.server), tar)
+        progress(f"importing {reference}, {archive.stat().st_size // 10**6} MB")
+        _import(client, reference, archive, _configuration(release, wanted))
+    progress(f"{reference} is made")
+    return reference
+
+
+def _label(client: DockerClient, reference: str) -> str | None:
+    try:
+        image = client.images.get(reference)
+    except ImageNotFound:
+        return None
+    label: str | None = image.labels.get(LABEL)
+    return label
+
+
+def _configuration(release: Release, made_from_: str) -> list[str]:
+    return [
+        f"ENV PATH=/{_HOME}/bin:{_SYSTEM_PATH}",
+        f"ENV TRITON_SERVER_VERSION={release.server}",
+        f"ENV NVIDIA_TRITON_SERVER_VERSION={release.container}",
+        f"WORKDIR /{_HOME}",
+        f"LABEL {LABEL}={made_from_}",
+    ]
+
+
+def _import(client: Any, reference: str, archive: Path, changes: list[str]) -> None:
+    repository, _, tag = reference.rpartition(":")
+    answer: str = client.api.import_image_from_file(
+        str(archive), repository=repository, tag=tag, changes=changes
+    )
+    # A failure half-way through comes as an ordinary answer with an error in it.
+    for line in answer.splitlines():
+        if problem := json.loads(line).get("error"):
+            raise BrokenError(f"the Docker engine does not take {reference}: {redact(problem)}")
+
+
+def _lay_out(unpacked: Path, version: str, tar: tarfile.TarFile) -> None:
+    """Adds a wheel's server to a system's archive, where NGC's images have it."""
+    server = unpacked / SERVER
+    stub = server / "python_backend_stubs" / _PYTHON / STUB
+    for part in sorted(server.iterdir()):
+        if part.name != "python_backend_stubs":
+            tar.add(part, f"{_HOME}/{part.name}", filter=_owned_by_root)
+    tar.add(stub, f"{_HOME}/backends/python/{STUB}", filter=_owned_by_root)
+    # A stub may look for a copy of Python's library that its wheel brings along under a name of
+    # its own; the system's is the one that fits.
+    library = f"libpython{_PYTHON}.so.1.0"
+    replaced = linked_library(stub) or library
+    for file in sorted((unpacked / LIBRARIES).iterdir()):
+        if file.name != replaced:
+            tar.add(file, f"{_HOME}/lib/{file.name}", filter=_owned_by_root)
+    if replaced != library:
+        _link(tar, f"{_HOME}/lib/{replaced}", f"/usr/lib/x86_64-linux-gnu/{library}")
+    # Where the run paths in the wheel's binaries lead, seen from their new places.
+    _link(tar, str(LIBRARIES), f"/{_HOME}/lib")
+    stated = tarfile.TarInfo(f"{_HOME}/TRITON_VERSION")
+    content = f"{version}\n".encode()
+    stated.size = len(content)
+    tar.addfile(_owned_by_root(stated), io.BytesIO(content))
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    member.mode = 0o755  # the files of a wheel lack their run bits
+    return member
+
+
+def _link(tar: tarfile.TarFile, name: str, target: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.SYMTYPE
+    member.linkname = target
+    tar.addfile(_owned_by_root(member))
+
+
+def _base_system(progress: Progress) -> Path:
+    """The archive of the system below the server, in the cache."""
+    recipe = sha256(repr((_SUITE, _PACKAGES, _NOT_NEEDED)).encode()).hexdigest()
+
+    def build(folder: Path) -> None:
+        if shutil.which("debootstrap") is None:
+            raise Blocked(
+                "debootstrap, which makes the image's system, is not installed",
+                unblock="apt-get install debootstrap",
+            )
+        if os.geteuid() != 0:
+            raise Blocked("debootstrap needs root", unblock="run it as root, once")
+        progress(f"making the image's system, Debian {_SUITE}, once")
+        root = folder / "root"
+        try:
+            mirror = debian_mirror()
+        except PackageUnavailableError as problem:
+            raise _no_system(str(problem)) from None
+        # In a namespace of its own, so that what it mounts is gone when it is, however it ends.
+        _run(
+            [
+                *("unshare", "--mount", "--pid", "--fork", "--kill-child"),
+                *("debootstrap", "--variant=minbase", "--force-check-gpg"),
+                *(f"--include={','.join(_PACKAGES)}", _SUITE, str(root)),
+                *([mirror] if mirror else []),
+            ]
+        )
+        _run(
+            [
+                *("tar", "--create", "--file", str(folder / "system.tar"), "--numeric-owner"),
+                *(f"--exclude={pattern}" for pattern in _NOT_NEEDED),
+                *("--directory", str(root), "."),
+            ]
+        )
+        shutil.rmtree(root)
+
+    folder = cache_root() / "systems" / f"{_SUITE}-{recipe[:16]}"
+    return build_once(folder, build, progress=progress) / "system.tar"
+
+
+def _run(command: list[str]) -> None:
+    try:
+        run = subprocess.run(
+            command,
+            check=False,
+            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise _no_system(f"{command[0]} took more than {_TIMEOUT:g} s") from None
+    except OSError as problem:
+        raise _no_system(str(problem)) from None
+    if run.returncode:
+        said = run.stdout.strip().splitlines()
+        errors = [line for line in said if line.startswith("E:")] or said[-1:]
+        raise _no_system(errors[0] if errors else f"{command[0]} said nothing")
+
+
+def _no_system(why: str) -> Blocked:
+    return Blocked(
+        f"the image's system could not be made: {redact(why)}",
+        unblock="look after the network, the mirror that apt is configured for and the disk's room",
+    )
