@@ -1,5 +1,5 @@
 # make check [ARGS="--target wheel:24.05"]   the checks of the release, on a real server
-# make test                                  the tests of this project itself
+# make test                                  the tests of this project itself; with a Docker engine, where one can be had
 # make bench [ARGS="alike slower leak no-leak"] figures of this project itself, on real servers
 # make image [ARGS=YY.MM]                    a small server image, for the Docker engine here (needs root, once)
 # make lint  make clean
@@ -15,7 +15,7 @@ check: set-up
 	@.venv/bin/python -m pytest suites -p no:randomly $(ARGS)
 
 test: set-up
-	@.venv/bin/python -m pytest tests -n 2 $(ARGS)
+	@.venv/bin/python scripts/with-dockerd .venv/bin/python -m pytest tests -n 2 $(ARGS)
 
 lint: set-up-anywhere
 	@.venv/bin/ruff check

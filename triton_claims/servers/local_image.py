@@ -14,11 +14,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
+from filelock import FileLock
 
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.secrets import redact
@@ -31,7 +33,7 @@ from triton_claims.servers.wheels import LIBRARIES, SERVER, STUB, fetch_wheel
 if TYPE_CHECKING:
     from docker import DockerClient
 
-    from triton_claims.notes.releases import Release
+    from triton_claims.notes.releases import Release, Wheel
 
 #: What an image was made from; an image whose label says otherwise is made anew.
 LABEL = "triton-claims.made-from"
@@ -64,14 +66,6 @@ def local_reference(release: Release) -> str:
     return f"tritonserver-local:{release.container}-py3"
 
 
-def made_from(release: Release) -> str:
-    """What an image of a release is made from, as its label says it."""
-    if release.wheel is None:
-        raise BrokenError(f"{release.container} has no wheel")
-    recipe = f"{release.wheel.sha256} {file_digest(Path(__file__))}"
-    return sha256(recipe.encode()).hexdigest()[:32]
-
-
 def build_local_image(client: DockerClient, release: Release, progress: Progress) -> str:
     """Makes the image of a release's embedded server, unless it is there and up to date.
 
@@ -87,20 +81,39 @@ def build_local_image(client: DockerClient, release: Release, progress: Progress
         Blocked: A tool, the network, root's rights or the room for it are not here.
         BrokenError: The engine refuses the image.
     """
-    reference = local_reference(release)
-    wanted = made_from(release)
-    if _label(client, reference) == wanted:
-        progress(f"{reference} is there and up to date")
-        return reference
-    if release.wheel is None:
-        raise BrokenError(f"{release.container} has no wheel")
-    if _PYTHON not in release.wheel.stubs:
+    if release.wheel is None or _PYTHON not in release.wheel.stubs:
         raise Blocked(
-            f"the server of {release.container} cannot run models on Python {_PYTHON}, which the "
-            "image has",
+            f"{release.container} has no embedded server that runs models on Python {_PYTHON}",
             unblock="make the image of another release",
         )
-    unpacked = fetch_wheel(release.wheel, progress, called=f"Triton {release.server}")
+    reference = local_reference(release)
+    locks = cache_root() / "images"
+    locks.mkdir(parents=True, exist_ok=True)
+    engine = sha256(client.api.base_url.encode()).hexdigest()[:16]
+    with FileLock(locks / f"{release.container}-{engine}.lock"):
+        old = _present(client, reference)
+        made_from = _made_from(release.wheel)
+        if old is not None and old.labels.get(LABEL) == made_from:
+            progress(f"{reference} is there and up to date")
+            return reference
+        _build(client, release, release.wheel, progress)
+        if old is not None:
+            # A container may still run on it.
+            with suppress(APIError):
+                client.images.remove(old.id)
+    return reference
+
+
+def _present(client: DockerClient, reference: str) -> Any:
+    try:
+        return client.images.get(reference)
+    except ImageNotFound:
+        return None
+
+
+def _build(client: DockerClient, release: Release, wheel: Wheel, progress: Progress) -> None:
+    reference = local_reference(release)
+    unpacked = fetch_wheel(wheel, progress, called=f"Triton {release.server}")
     system = _base_system(progress)
     with tempfile.TemporaryDirectory(prefix="triton-claims-image-") as temporary:
         archive = Path(temporary) / "image.tar"
@@ -109,27 +122,22 @@ def build_local_image(client: DockerClient, release: Release, progress: Progress
         with tarfile.open(archive, "a") as tar:
             _lay_out(unpacked, str(release.server), tar)
         progress(f"importing {reference}, {archive.stat().st_size // 10**6} MB")
-        _import(client, reference, archive, _configuration(release, wanted))
+        _import(client, reference, archive, _configuration(release, wheel))
     progress(f"{reference} is made")
-    return reference
 
 
-def _label(client: DockerClient, reference: str) -> str | None:
-    try:
-        image = client.images.get(reference)
-    except ImageNotFound:
-        return None
-    label: str | None = image.labels.get(LABEL)
-    return label
+def _made_from(wheel: Wheel) -> str:
+    """What an image is made from: the wheel, and this recipe."""
+    return sha256(f"{wheel.sha256} {file_digest(Path(__file__))}".encode()).hexdigest()[:32]
 
 
-def _configuration(release: Release, made_from_: str) -> list[str]:
+def _configuration(release: Release, wheel: Wheel) -> list[str]:
     return [
         f"ENV PATH=/{_HOME}/bin:{_SYSTEM_PATH}",
         f"ENV TRITON_SERVER_VERSION={release.server}",
         f"ENV NVIDIA_TRITON_SERVER_VERSION={release.container}",
         f"WORKDIR /{_HOME}",
-        f"LABEL {LABEL}={made_from_}",
+        f"LABEL {LABEL}={_made_from(wheel)}",
     ]
 
 

@@ -1,0 +1,103 @@
+"""Docker engines, and a small image with a real server, for the tests with containers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import docker
+import pytest
+
+from containers.engines import (
+    REASON_VARIABLE,
+    Engine,
+    NoEngineError,
+    answers,
+    asked_for,
+    obstacle,
+)
+from triton_claims.errors import Blocked
+from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers.local_image import build_local_image
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def docker_engine():
+    """The URL of the engine that the environment means; skips where none answers."""
+    url = asked_for()
+    if not answers(url):
+        reason = os.environ.get(REASON_VARIABLE)
+        pytest.skip(reason or f"no Docker engine answers at {url}: use scripts/with-dockerd")
+    return url
+
+
+@pytest.fixture(scope="session")
+def image_release():
+    """The release whose server the image has."""
+    return load_knowledge(ROOT).releases.newest_with_wheel()
+
+
+@pytest.fixture(scope="session")
+def server_image(docker_engine, image_release):
+    """The reference of the small server image, on that engine; skips where it can't be made."""
+    with closing(docker.DockerClient(docker_engine)) as client:
+        try:
+            return build_local_image(client, image_release, print)
+        except Blocked as problem:
+            pytest.skip(f"no image with a server: {problem}")
+
+
+@pytest.fixture
+def docker_client(docker_engine):
+    """A client of that engine."""
+    with closing(docker.DockerClient(docker_engine)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def second_machine(docker_engine, server_image):
+    """A second engine, on what is as good as a second machine, with the server image on it.
+
+    Use ``second_engine``: that mends what a test broke.
+    """
+    if why_not := obstacle():
+        pytest.skip(f"no second Docker engine: {why_not}")
+    try:
+        engine = Engine(machine=True)
+    except (OSError, subprocess.CalledProcessError) as problem:
+        pytest.skip(f"no second Docker engine: {problem}")
+    try:
+        engine.start()
+        with (
+            closing(docker.DockerClient(docker_engine)) as here,
+            closing(docker.DockerClient(engine.socket)) as there,
+        ):
+            there.images.load(here.images.get(server_image).save(named=server_image))
+        yield engine
+    except NoEngineError as problem:
+        pytest.skip(f"no second Docker engine: {problem}")
+    finally:
+        engine.remove()
+
+
+@pytest.fixture
+def second_engine(second_machine):
+    """The second engine, which a test may cut off or kill; it comes back without containers."""
+    yield second_machine
+    second_machine.link_up()
+    if not second_machine.runs:
+        second_machine.start()
+    with closing(docker.DockerClient(second_machine.socket)) as client:
+        for container in client.containers.list(all=True, ignore_removed=True):
+            container.remove(force=True, v=True)
+
+
+@pytest.fixture
+def second_client(second_engine):
+    """A client of the second engine, by the way that a cable's end cuts off."""
+    with closing(docker.DockerClient(second_engine.url, timeout=20)) as client:
+        yield client
