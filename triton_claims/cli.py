@@ -100,7 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
     fetch.add_argument("target", metavar="TARGET", nargs="+", help="such as wheel:24.10")
 
-    command("sweep", _sweep, "clears up after runs that were killed")
+    sweeping = command("sweep", _sweep, "clears up after runs that were killed")
+    sweeping.add_argument(
+        "--docker-host",
+        metavar="URL|FILE",
+        action="append",
+        default=[],
+        help="also there; repeatable",
+    )
     command("doctor", _doctor, "tells what can't work on this machine")
     return parser
 
@@ -189,8 +196,15 @@ def _fetch(options: argparse.Namespace) -> int:
     return code
 
 
-def _sweep(_options: argparse.Namespace) -> int:
+def _sweep(options: argparse.Namespace) -> int:
     swept = scratch.sweep()
+    for text in options.docker_host:
+        # Docker's library is slow to import, and most commands need none of it.
+        from triton_claims.servers.container_traces import sweep_host  # noqa: PLC0415
+        from triton_claims.servers.docker_hosts_file import read_docker_hosts  # noqa: PLC0415
+
+        for docker_host in read_docker_hosts(text):
+            swept += sweep_host(docker_host)
     _say_all(f"cleared up after the run {run}" for run in swept)
     if not swept:
         _say("there was nothing to clear up")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from plugin.conftest import project  # noqa: F401 - a fixture for the tests here, too
 
 from containers.engines import (
     REASON_VARIABLE,

@@ -82,10 +82,7 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
     yield "notes_digest", str(header["notes_digest"])
     gpus = header.get("gpus", {})
     for number, gpu in enumerate(gpus.get("devices", ()), start=1):
-        yield (
-            f"gpu.{number}",
-            f"{gpu['uuid']} {gpu['name']} {gpu['architecture']} {gpu['compute_capability']} driver "
-            f"{gpu['driver']}, by {gpus['origin']}",
-        )
+        words = f"{gpu['uuid']} {gpu['name']} {gpu['architecture']} {gpu['compute_capability']}"
+        yield f"gpu.{number}", f"{words} driver {gpu['driver']}, by {gpus['origin']}"
     for name, value in header["host"].items():
         yield f"host.{name}", str(value)

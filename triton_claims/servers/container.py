@@ -56,6 +56,8 @@ _INSIDE = Listening(None, 8000, 8001, 8002)
 _SERVER = "tritonserver"
 #: Seconds for the last lines of a log, and the word that it has ended, to come from the engine.
 _LAST_WORDS = 10.0
+#: Seconds until an engine that is asked whether it is there counts as lost.
+_SOON = 3.0
 _NOT_SHARED = ("bind source path does not exist", "no such file or directory")
 _NO_GPU_RUNTIME = ("could not select device driver", "unknown runtime specified nvidia")
 _DISK_FULL = "no space left on device"
@@ -193,8 +195,8 @@ class ServerContainer(RunningServer):
 
     def log(self) -> str:
         """All it has printed, without secrets."""
-        if not self._ended.is_set():
-            # What it has just printed may still be on its way to the file.
+        # What it has just printed may still be on its way to the file.
+        if not self._ended.is_set() and answers(self.host, _SOON):
             with suppress(APIError, requests.RequestException, OSError):
                 return redact(self._container.logs().decode(errors="replace"))
         return super().log()
@@ -207,7 +209,7 @@ class ServerContainer(RunningServer):
 
     def kill(self) -> int:
         """Ends it at once with all its children; its folder stays."""
-        if not self._ended.is_set() and not answers(self.host, _LAST_WORDS):
+        if not self._ended.is_set() and not answers(self.host, _SOON):
             self._lost = "it does not answer"
             self._ended.set()
         if not self._ended.is_set():

@@ -203,9 +203,9 @@ def answers(host: DockerHost, timeout: float) -> bool:
         host: The host.
         timeout: Seconds until it counts as gone.
     """
-    client: Any = connect(host)
-    api = client.api
     try:
+        client: Any = connect(host)
+        api = client.api
         return bool(api.get(f"{api.base_url}/_ping", timeout=timeout).ok)
-    except (requests.RequestException, OSError):
+    except (Blocked, BrokenError, requests.RequestException, OSError):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triton_claims.errors import InputError
@@ -12,7 +13,17 @@ from triton_claims.servers.docker_host import DockerHost, docker_host, parse_doc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
+
+
+def read_docker_hosts(text: str, *, where: str = "--docker-host") -> tuple[DockerHost, ...]:
+    """Reads what the user names: one host by its URL, or a file (``.toml``) of several.
+
+    Raises:
+        InputError: It is neither, or the file is not as it should be.
+    """
+    if text.endswith(".toml"):
+        return load_docker_hosts(Path(text))
+    return (parse_docker_host(text, where=where),)
 
 
 def load_docker_hosts(path: Path) -> tuple[DockerHost, ...]:
