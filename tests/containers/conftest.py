@@ -21,6 +21,7 @@ from containers.engines import (
 )
 from triton_claims.errors import Blocked
 from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers.docker_host import docker_host
 from triton_claims.servers.local_image import build_local_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,11 +46,10 @@ def image_release():
 @pytest.fixture(scope="session")
 def server_image(docker_engine, image_release):
     """The reference of the small server image, on that engine; skips where it can't be made."""
-    with closing(docker.DockerClient(docker_engine)) as client:
-        try:
-            return build_local_image(client, image_release, print)
-        except Blocked as problem:
-            pytest.skip(f"no image with a server: {problem}")
+    try:
+        return build_local_image(docker_host(docker_engine), image_release, print)
+    except Blocked as problem:
+        pytest.skip(f"no image with a server: {problem}")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from triton_claims.errors import Blocked
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers import local_image
 from triton_claims.servers.cache import cache_root
+from triton_claims.servers.docker_host import docker_host
 from triton_claims.servers.local_image import LABEL, build_local_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,16 +91,18 @@ def test_the_image_says_its_version_where_ngc_does(docker_client, server_image, 
     assert said.decode().split() == ["/opt/tritonserver", str(image_release.server)]
 
 
-def test_an_image_that_is_up_to_date_is_left_alone(docker_client, server_image, image_release):
+def test_an_image_that_is_up_to_date_is_left_alone(
+    docker_engine, docker_client, server_image, image_release
+):
     before = docker_client.images.get(server_image).id
     lines = []
-    build_local_image(docker_client, image_release, lines.append)
+    build_local_image(docker_host(docker_engine), image_release, lines.append)
     assert lines == [f"{server_image} is there and up to date"]
     assert docker_client.images.get(server_image).id == before
 
 
 @pytest.mark.usefixtures("server_image")
-def test_an_image_that_was_made_otherwise_is_made_anew(docker_client, image_release):
+def test_an_image_that_was_made_otherwise_is_made_anew(docker_engine, docker_client, image_release):
     release = replace(image_release, container="test-made-anew")
     reference = local_image.local_reference(release)
     docker_client.api.import_image_from_data(
@@ -107,7 +110,7 @@ def test_an_image_that_was_made_otherwise_is_made_anew(docker_client, image_rele
     )
     old = docker_client.images.get(reference).id
     try:
-        build_local_image(docker_client, release, print)
+        build_local_image(docker_host(docker_engine), release, print)
         assert docker_client.images.get(reference).labels[LABEL]
         with pytest.raises(docker.errors.ImageNotFound):
             docker_client.images.get(old)

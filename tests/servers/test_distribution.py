@@ -7,6 +7,7 @@ import pytest
 from triton_claims.servers import distribution
 from triton_claims.servers.distribution import (
     PackageUnavailableError,
+    debian_mirror,
     fetch_packages,
     older_release,
 )
@@ -111,3 +112,15 @@ def test_the_release_with_a_python_that_serves_is_known(monkeypatch, system, pyt
     monkeypatch.setattr(distribution, "_os_release", lambda: {"ID": system})
     found = older_release(pythons)
     assert (found.codename if found else None) == codename
+
+
+def test_the_mirror_that_debian_is_configured_for_is_told(apt, monkeypatch):
+    apt()
+    system = {"ID": "debian", "VERSION_CODENAME": "now"}
+    monkeypatch.setattr(distribution, "_os_release", lambda: system)
+    assert debian_mirror() == "http://mirror.invalid/debian"
+
+
+def test_another_distribution_names_no_mirror_of_debian(monkeypatch):
+    monkeypatch.setattr(distribution, "_os_release", lambda: {"ID": "ubuntu"})
+    assert debian_mirror() is None

@@ -27,13 +27,13 @@ from triton_claims.secrets import redact
 from triton_claims.servers.cache import Progress, build_once, cache_root
 from triton_claims.servers.digests import file_digest
 from triton_claims.servers.distribution import PackageUnavailableError, debian_mirror
+from triton_claims.servers.docker_host import connect, engine_in_words
 from triton_claims.servers.interpreters import linked_library
 from triton_claims.servers.wheels import LIBRARIES, SERVER, STUB, fetch_wheel
 
 if TYPE_CHECKING:
-    from docker import DockerClient
-
     from triton_claims.notes.releases import Release, Wheel
+    from triton_claims.servers.docker_host import DockerHost
 
 #: What an image was made from; an image whose label says otherwise is made anew.
 LABEL = "triton-claims.made-from"
@@ -66,11 +66,11 @@ def local_reference(release: Release) -> str:
     return f"tritonserver-local:{release.container}-py3"
 
 
-def build_local_image(client: DockerClient, release: Release, progress: Progress) -> str:
+def build_local_image(host: DockerHost, release: Release, progress: Progress) -> str:
     """Makes the image of a release's embedded server, unless it is there and up to date.
 
     Args:
-        client: A client of the engine that gets it.
+        host: The machine whose engine gets it.
         release: A release that has a wheel.
         progress: Told, line by line, what takes its time.
 
@@ -78,7 +78,7 @@ def build_local_image(client: DockerClient, release: Release, progress: Progress
         The image's reference.
 
     Raises:
-        Blocked: A tool, the network, root's rights or the room for it are not here.
+        Blocked: The engine, a tool, the network, root's rights or the room for it are not there.
         BrokenError: The engine refuses the image.
     """
     if release.wheel is None or _PYTHON not in release.wheel.stubs:
@@ -89,29 +89,29 @@ def build_local_image(client: DockerClient, release: Release, progress: Progress
     reference = local_reference(release)
     locks = cache_root() / "images"
     locks.mkdir(parents=True, exist_ok=True)
-    engine = sha256(client.api.base_url.encode()).hexdigest()[:16]
+    engine = sha256(host.url.encode()).hexdigest()[:16]
     with FileLock(locks / f"{release.container}-{engine}.lock"):
-        old = _present(client, reference)
-        made_from = _made_from(release.wheel)
-        if old is not None and old.labels.get(LABEL) == made_from:
+        old = _present(host, reference)
+        if old is not None and old.labels.get(LABEL) == _made_from(release.wheel):
             progress(f"{reference} is there and up to date")
             return reference
-        _build(client, release, release.wheel, progress)
+        _build(host, release, release.wheel, progress)
         if old is not None:
             # A container may still run on it.
-            with suppress(APIError):
-                client.images.remove(old.id)
+            with engine_in_words(host), suppress(APIError):
+                connect(host).images.remove(old.id)
     return reference
 
 
-def _present(client: DockerClient, reference: str) -> Any:
-    try:
-        return client.images.get(reference)
-    except ImageNotFound:
-        return None
+def _present(host: DockerHost, reference: str) -> Any:
+    with engine_in_words(host):
+        try:
+            return connect(host).images.get(reference)
+        except ImageNotFound:
+            return None
 
 
-def _build(client: DockerClient, release: Release, wheel: Wheel, progress: Progress) -> None:
+def _build(host: DockerHost, release: Release, wheel: Wheel, progress: Progress) -> None:
     reference = local_reference(release)
     unpacked = fetch_wheel(wheel, progress, called=f"Triton {release.server}")
     system = _base_system(progress)
@@ -122,7 +122,7 @@ def _build(client: DockerClient, release: Release, wheel: Wheel, progress: Progr
         with tarfile.open(archive, "a") as tar:
             _lay_out(unpacked, str(release.server), tar)
         progress(f"importing {reference}, {archive.stat().st_size // 10**6} MB")
-        _import(client, reference, archive, _configuration(release, wheel))
+        _import(host, reference, archive, _configuration(release, wheel))
     progress(f"{reference} is made")
 
 
@@ -141,15 +141,18 @@ def _configuration(release: Release, wheel: Wheel) -> list[str]:
     ]
 
 
-def _import(client: Any, reference: str, archive: Path, changes: list[str]) -> None:
+def _import(host: DockerHost, reference: str, archive: Path, changes: list[str]) -> None:
     repository, _, tag = reference.rpartition(":")
-    answer: str = client.api.import_image_from_file(
-        str(archive), repository=repository, tag=tag, changes=changes
-    )
+    with engine_in_words(host):
+        answer: str = connect(host).api.import_image_from_file(
+            str(archive), repository=repository, tag=tag, changes=changes
+        )
     # A failure half-way through comes as an ordinary answer with an error in it.
     for line in answer.splitlines():
         if problem := json.loads(line).get("error"):
-            raise BrokenError(f"the Docker engine does not take {reference}: {redact(problem)}")
+            raise BrokenError(
+                f"the Docker engine at {host} does not take {reference}: {redact(problem)}"
+            )
 
 
 def _lay_out(unpacked: Path, version: str, tar: tarfile.TarFile) -> None:
