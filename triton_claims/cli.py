@@ -17,7 +17,8 @@ from triton_claims import __version__
 from triton_claims.errors import Blocked, InputError, TritonClaimsError
 from triton_claims.notes.knowledge import Knowledge, find_root, load_knowledge, release_to_check
 from triton_claims.report.junit import junit_xml
-from triton_claims.report.sentence import sentences
+from triton_claims.report.sentence import count, sentences
+from triton_claims.report.shards import read_shard, write_merged
 from triton_claims.report.summary import summary_markdown
 from triton_claims.report.table import aligned, table_lines
 from triton_claims.secrets import redact
@@ -26,7 +27,10 @@ from triton_claims.servers.cache import cache_root
 from triton_claims.servers.installation import prepare
 from triton_claims.servers.interpreters import find_interpreter
 from triton_claims.servers.targets import parse_target
+from triton_claims.verdicts.acceptance import load_acceptances
 from triton_claims.verdicts.ledger import read_ledger
+from triton_claims.verdicts.merging import merge
+from triton_claims.verdicts.outcome import Require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +99,28 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("ledger", metavar="LEDGER", type=Path, help="a run's ledger.jsonl")
     summary.add_argument(
         "-o", "--output", metavar="DIR", type=Path, help="writes summary.md and junit.xml there"
+    )
+
+    merging = command("merge", _merge, "makes one record of shards; exit code 1 if it's bad")
+    merging.add_argument(
+        "shards",
+        metavar="DIR",
+        nargs="+",
+        type=Path,
+        help="the reports of a run that did a part, or its ledger alone",
+    )
+    merging.add_argument(
+        "-o", "--output", metavar="OUT", type=Path, required=True, help="a new or empty folder"
+    )
+    merging.add_argument(
+        "--require",
+        choices=[each.value for each in Require],
+        help="fail unless every cell of the whole is decided, or confirmed",
+    )
+    merging.add_argument(
+        "--allow-different-suites",
+        action="store_true",
+        help="take shards of different versions of the suite for one run",
     )
 
     fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
@@ -177,8 +203,24 @@ def _summary(options: argparse.Namespace) -> int:
             raise InputError(
                 f"cannot write into {str(options.output)!r}: {reason}", where="--output"
             ) from None
-    good = ledger.truncation is None and ledger.footer and not ledger.footer["failures"]
-    return 0 if good else BAD_NEWS
+    return 0 if ledger.passes else BAD_NEWS
+
+
+def _merge(options: argparse.Namespace) -> int:
+    shards = [read_shard(path) for path in options.shards]
+    merged = merge(
+        [shard.ledger for shard in shards],
+        acceptances=load_acceptances(_knowledge()),
+        require=Require(options.require) if options.require else None,
+        allow_different_suites=options.allow_different_suites,
+    )
+    write_merged(options.output, merged, shards)
+    _say_all((*table_lines(merged), "", *sentences(merged), ""))
+    for shard in shards:
+        if shard.missing:
+            _say(f"{shard.ledger.path}: {count(shard.missing, 'picture')} missing, left out")
+    _say(f"{count(len(shards), 'shard')} merged: {options.output}")
+    return 0 if merged.passes else BAD_NEWS
 
 
 def _fetch(options: argparse.Namespace) -> int:

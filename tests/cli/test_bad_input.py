@@ -129,7 +129,18 @@ def test_bad_targets_for_the_reading_function(project):
 @pytest.mark.usefixtures("project", "harmless")
 def test_bad_command_lines(run, tmp_path):
     ledger = str(write(tmp_path / "ledger.jsonl", MIXED))
-    words = ["list", "summary", "fetch", "sweep", "doctor", "--release", "--json", "-o", ledger]
+    words = [
+        "list",
+        "summary",
+        "merge",
+        "fetch",
+        "sweep",
+        "doctor",
+        "--release",
+        "--json",
+        "-o",
+        ledger,
+    ]
     tally = Tally()
     for case in range(COMMAND_LINES):
         rng = seeded("command line", case)
@@ -137,7 +148,7 @@ def test_bad_command_lines(run, tmp_path):
             rng.choice(words) if rng.randrange(2) else text(rng) for _ in range(rng.randint(0, 5))
         ]
         if case % 2:
-            argv = [rng.choice(words[:5]), *argv]
+            argv = [rng.choice(words[:6]), *argv]
         tally.refused(run(*argv), argv)
     tally.hold(refused=0.8, different=0.4)
 

@@ -57,6 +57,7 @@ def footer(cells=(), unchecked=(), **different):
         "counts": counts_of(cells, len(unchecked)),
         "planned": len(cells),
         "failures": list(outcome_of(cells).failures),
+        "outside_checks": 0,
         **COST,
         **different,
     }

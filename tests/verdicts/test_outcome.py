@@ -72,6 +72,10 @@ def test_a_stale_acceptance_fails_the_run():
     assert failures(Verdict.CONFIRMED, stale=["remove it"]) == ["remove it"]
 
 
+def test_what_failed_outside_the_checks_fails_the_run():
+    assert failures(Verdict.CONFIRMED, outside=2) == ["2 failures outside the checks"]
+
+
 def test_counts_name_every_verdict_and_tell_accepted_cells_apart():
     cells = [cell(), cell(verdict=Verdict.REFUTED, accepted="looked into")]
     assert counts_of(cells, 7) == {

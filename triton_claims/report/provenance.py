@@ -86,3 +86,5 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
         yield f"gpu.{number}", f"{words} driver {gpu['driver']}, by {gpus['origin']}"
     for name, value in header["host"].items():
         yield f"host.{name}", str(value)
+    for number, shard in enumerate(header.get("shards", ()), start=1):
+        yield f"shard.{number}", f"{shard['run']}: {' '.join(shard['options'])}"

@@ -65,6 +65,9 @@ def cost_line(ledger: Ledger) -> str:
         + (f" and {count(extra, 'fresh one')} that checks demanded)" if extra > 0 else ")")
         + f", {footer['seconds']:.1f} s"
     )
+    if "longest_shard" in footer:
+        shards = count(len(ledger.header["shards"]), "shard")
+        line += f" in {shards}, the longest {footer['longest_shard']:.1f} s"
     if footer["preparation"] >= 1:
         line += f" of which {footer['preparation']:.1f} s went into preparing targets"
     if footer["overhead"] is not None:

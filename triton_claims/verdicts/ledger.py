@@ -90,6 +90,8 @@ class Ledger:
         unchecked: The claims of the release without a check.
         footer: Its footer's fields; None where the run was cut off.
         torn: Whether its last line is incomplete.
+        path: The file it was read from.
+        lines: The line that each cell was read from.
     """
 
     header: Mapping[str, Any]
@@ -97,6 +99,19 @@ class Ledger:
     unchecked: tuple[Unchecked, ...] = ()
     footer: Mapping[str, Any] | None = None
     torn: bool = field(default=False)
+    path: Path | None = field(default=None, compare=False)
+    lines: tuple[int, ...] = field(default=(), compare=False)
+
+    def where(self, cell: int | None = None) -> str:
+        """The place of a cell, by its index, or else of the header: ``FILE:LINE``."""
+        if self.path is None:
+            return f"the run {self.header['run']}"
+        return f"{self.path}:{1 if cell is None else self.lines[cell]}"
+
+    @property
+    def passes(self) -> bool:
+        """Whether it tells of a whole run that nobody has to look at."""
+        return self.truncation is None and not (self.footer or {}).get("failures")
 
     @property
     def truncation(self) -> str | None:
@@ -127,6 +142,7 @@ def read_ledger(path: Path) -> Ledger:
     footer: Mapping[str, Any] | None = None
     cells: list[Cell] = []
     unchecked: list[Unchecked] = []
+    at: list[int] = []
     seen: dict[tuple[str, str, str, str], str] = {}
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
@@ -140,6 +156,7 @@ def read_ledger(path: Path) -> Ledger:
             header = record
         elif kind == "cell":
             cells.append(Cell.from_record(record))
+            at.append(number)
             _refuse_twin(cells[-1], seen, where)
         elif kind == "unchecked":
             unchecked.append(Unchecked(**{**record, "needs": tuple(record["needs"])}))
@@ -149,7 +166,7 @@ def read_ledger(path: Path) -> Ledger:
         raise InputError("it has no header: this is no ledger", where=f"{path}:1")
     if footer is not None and torn:
         raise InputError("nothing may follow the footer", where=f"{path}:{len(lines) + 1}")
-    return Ledger(header, tuple(cells), tuple(unchecked), footer, torn)
+    return Ledger(header, tuple(cells), tuple(unchecked), footer, torn, path, tuple(at))
 
 
 def _record(line: bytes, where: str) -> dict[str, Any]:

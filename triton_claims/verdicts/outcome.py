@@ -35,7 +35,11 @@ class Outcome:
 
 
 def outcome_of(
-    cells: Sequence[Cell], *, stale: Iterable[str] = (), require: Require | None = None
+    cells: Sequence[Cell],
+    *,
+    stale: Iterable[str] = (),
+    require: Require | None = None,
+    outside: int = 0,
 ) -> Outcome:
     """Judges a run.
 
@@ -43,6 +47,7 @@ def outcome_of(
         cells: All its cells.
         stale: What is said of acceptances that no longer hold.
         require: What the user insists on.
+        outside: How many tests and files failed that decide no cell.
     """
     failures = []
     failing = Counter(cell.verdict for cell in cells if cell.fails)
@@ -54,6 +59,8 @@ def outcome_of(
         if missing:
             failures.append(f"{missing} of {len(cells)} not {require.value}, which --require asks")
     failures += stale
+    if outside:
+        failures.append(f"{outside} failures outside the checks")
     return Outcome(tuple(failures))
 
 
