@@ -120,8 +120,9 @@ def test_a_ledger_alone_is_a_shard_without_pictures(reports, tmp_path):
     assert not (tmp_path / "out" / "pictures").exists()
 
 
-def test_a_picture_that_is_gone_is_not_linked(reports):
-    gone = reports("run-1", {}, drawn("cats", "pictures/x.svg"))
+@pytest.mark.parametrize("file", ["pictures/x.svg", f"pictures/{'long' * 100}"])
+def test_a_picture_that_is_not_there_is_not_linked(reports, file):
+    gone = reports("run-1", {}, drawn("cats", file))
     found = read_shard(gone)
     assert (found.missing, found.ledger.cells[0].pictures) == (1, ())
 

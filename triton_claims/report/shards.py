@@ -80,7 +80,10 @@ def _pictures_there(cell: Cell, folder: Path | None, where: str) -> Iterator[Pic
 
 def _is_own_file(path: Path, folder: Path) -> bool:
     """Whether it is a file of the folder, and no link to what may be anybody's."""
-    return path.is_file() and path.resolve() == folder.resolve() / path.relative_to(folder)
+    try:
+        return path.is_file() and path.resolve() == folder.resolve() / path.relative_to(folder)
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def write_merged(out: Path, merged: Ledger, shards: Sequence[Shard]) -> None:
