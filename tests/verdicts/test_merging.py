@@ -13,6 +13,7 @@ from verdicts.samples import HEADER, UNCHECKED, cell, footer, ledger, write
 
 from triton_claims.errors import InputError
 from triton_claims.notes.versions import VersionRange
+from triton_claims.report.sentence import sentences
 from triton_claims.verdicts.acceptance import Acceptance, stale_acceptances
 from triton_claims.verdicts.cell import Picture, Unchecked
 from triton_claims.verdicts.ledger import SCHEMA_PATH, Ledger, read_ledger
@@ -159,11 +160,38 @@ def test_a_merge_tells_of_each_shard():
         "suite_commit": None,
         "options": ["suites", "--claim=dogs"],
         "host": late.header["host"],
+        "gpus": None,
         "targets": ["wheel:24.10"],
         "cells": 2,
         "complete": True,
         "seconds": 100.0,
     }
+
+
+def test_the_gpus_of_all_shards_are_told_and_staged_ones_stay_staged():
+    def with_gpus(run, origin, *uuids):
+        devices = [
+            {
+                "uuid": uuid,
+                "name": "a GPU",
+                "architecture": "hopper",
+                "driver": "1",
+                "compute_capability": "9.0",
+                "memory_bytes": 1,
+                "mig_parent": None,
+                "docker_host": None,
+            }
+            for uuid in uuids
+        ]
+        gpus = {"origin": origin, "reason": "", "devices": devices}
+        return shard(run, cell(claim=run), header={"gpus": gpus})
+
+    real, staged = with_gpus("run-1", "NVML", "GPU-1"), with_gpus("run-2", "staged", "GPU-2")
+    joined = merge([real, staged, with_gpus("run-3", "NVML", "GPU-1")])
+    assert joined.header["gpus"]["origin"] == "NVML, staged"
+    assert [each["uuid"] for each in joined.header["gpus"]["devices"]] == ["GPU-1", "GPU-2"]
+    assert [each["gpus"] for each in joined.header["shards"]] == ["NVML", "staged", "NVML"]
+    assert any("The GPUs are staged" in sentence for sentence in sentences(joined))
 
 
 def test_costs_are_summed_and_the_longest_shard_is_told():

@@ -262,6 +262,7 @@ def _header(shards: Sequence[Ledger], targets: Mapping[str, Mapping[str, Any]]) 
             for name, value in headers[0]["host"].items()
             if all(name in each["host"] and each["host"][name] == value for each in headers)
         },
+        **_gpus(headers),
         "shards": [
             {
                 **{
@@ -270,6 +271,7 @@ def _header(shards: Sequence[Ledger], targets: Mapping[str, Mapping[str, Any]]) 
                 },
                 "options": shard.header["options"],
                 "host": shard.header["host"],
+                "gpus": shard.header.get("gpus", {}).get("origin"),
                 "targets": [each["target"] for each in shard.header["targets"]],
                 "cells": len(shard.cells),
                 "complete": shard.truncation is None,
@@ -277,6 +279,23 @@ def _header(shards: Sequence[Ledger], targets: Mapping[str, Mapping[str, Any]]) 
             }
             for shard in shards
         ],
+    }
+
+
+def _gpus(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The GPUs of all shards; whoever told of some is named, so that none passes for real."""
+    told = [header["gpus"] for header in headers if "gpus" in header]
+    if not told:
+        return {}
+    devices: list[Any] = []
+    for each in told:
+        devices += (device for device in each["devices"] if device not in devices)
+    return {
+        "gpus": {
+            "origin": ", ".join(dict.fromkeys(each["origin"] for each in told)),
+            "reason": "; ".join(dict.fromkeys(each["reason"] for each in told if each["reason"])),
+            "devices": devices,
+        }
     }
 
 
