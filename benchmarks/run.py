@@ -12,6 +12,7 @@ from pathlib import Path
 import comparisons
 import datatype_cases
 import growth
+import in_containers
 
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.report.provenance import host_facts, suite_commit
@@ -26,6 +27,7 @@ PARTS = {
     "slower": comparisons.slower,
     "leak": growth.leak,
     "no-leak": growth.no_leak,
+    "in-containers": in_containers.measure,
 }
 
 

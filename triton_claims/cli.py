@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from triton_claims import __version__
 from triton_claims.errors import Blocked, InputError, TritonClaimsError
+from triton_claims.notes.images import with_users_images
 from triton_claims.notes.knowledge import Knowledge, find_root, load_knowledge, release_to_check
 from triton_claims.report.junit import junit_xml
 from triton_claims.report.sentence import count, sentences
@@ -24,8 +25,8 @@ from triton_claims.report.table import aligned, table_lines
 from triton_claims.secrets import redact
 from triton_claims.servers import host, scratch
 from triton_claims.servers.cache import cache_root
-from triton_claims.servers.installation import prepare
 from triton_claims.servers.interpreters import find_interpreter
+from triton_claims.servers.preparing import make_ready
 from triton_claims.servers.targets import parse_target
 from triton_claims.verdicts.acceptance import load_acceptances
 from triton_claims.verdicts.ledger import read_ledger
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from triton_claims.notes.catalogue import Claim
     from triton_claims.notes.releases import Release
+    from triton_claims.servers.docker_host import DockerHost
 
 BAD_NEWS = 1
 BAD_INPUT = 2
@@ -124,7 +126,23 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
-    fetch.add_argument("target", metavar="TARGET", nargs="+", help="such as wheel:24.10")
+    fetch.add_argument(
+        "target", metavar="TARGET", nargs="+", help="such as wheel:24.10 or ngc:25.01"
+    )
+    fetch.add_argument(
+        "--image",
+        metavar="FLAVOUR=REFERENCE",
+        action="append",
+        default=[],
+        help="another image for a flavour of ngc:; repeatable",
+    )
+    fetch.add_argument(
+        "--docker-host",
+        metavar="URL|FILE",
+        action="append",
+        default=[],
+        help="where images are to be; repeatable",
+    )
 
     sweeping = command("sweep", _sweep, "clears up after runs that were killed")
     sweeping.add_argument(
@@ -224,28 +242,40 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    releases = _knowledge().releases
-    targets = [parse_target(text, releases, where="TARGET") for text in options.target]
+    knowledge = _knowledge()
+    images = with_users_images(knowledge.images, options.image) if knowledge.images else None
+    targets = [
+        parse_target(text, knowledge.releases, images, where="TARGET") for text in options.target
+    ]
+    hosts = [host for text in options.docker_host for host in _docker_hosts(text)]
     code = 0
     for target in dict.fromkeys(targets):
-        try:
-            installation = prepare(target, _progress)
-        except TritonClaimsError as problem:
-            _complain(redact(f"{target}: {problem}"))
-            code = BAD_NEWS
-        else:
-            _say(f"{target} is ready: {installation.binary}, models on {installation.model_python}")
+        for where in hosts if hosts and target.in_container else [None]:
+            try:
+                ready = make_ready(target, _progress, host=where)
+            except InputError:
+                raise
+            except TritonClaimsError as problem:
+                _complain(redact(f"{target}: {problem}"))
+                code = BAD_NEWS
+            else:
+                _say(redact(f"{target} is ready: {ready.origin}, models on {ready.model_python}"))
     return code
+
+
+def _docker_hosts(text: str) -> tuple[DockerHost, ...]:
+    # Docker's library is slow to import, and most commands need none of it.
+    from triton_claims.servers.docker_hosts_file import read_docker_hosts  # noqa: PLC0415
+
+    return read_docker_hosts(text)
 
 
 def _sweep(options: argparse.Namespace) -> int:
     swept = scratch.sweep()
     for text in options.docker_host:
-        # Docker's library is slow to import, and most commands need none of it.
-        from triton_claims.servers.container_traces import sweep_host  # noqa: PLC0415
-        from triton_claims.servers.docker_hosts_file import read_docker_hosts  # noqa: PLC0415
+        from triton_claims.servers.container_traces import sweep_host  # noqa: PLC0415 - see above
 
-        for docker_host in read_docker_hosts(text):
+        for docker_host in _docker_hosts(text):
             swept += sweep_host(docker_host)
     _say_all(f"cleared up after the run {run}" for run in swept)
     if not swept:

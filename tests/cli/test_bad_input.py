@@ -46,7 +46,7 @@ def harmless(monkeypatch):
     def blocked(*_arguments, **_options):
         raise Blocked("staged", unblock="never")
 
-    monkeypatch.setattr(cli, "prepare", blocked)
+    monkeypatch.setattr(cli, "make_ready", blocked)
     monkeypatch.setattr(cli, "find_interpreter", blocked)
     monkeypatch.setattr(cli.scratch, "sweep", list)
 

@@ -186,7 +186,8 @@ def prepared(monkeypatch):
     """Stands for what makes targets ready; gives those that were."""
     found = []
 
-    def prepare(target, progress):
+    def prepare(target, progress, host):
+        assert host is None
         found.append(str(target))
         progress(f"fetching {target} from http://me:pass@host/")
         if len(found) > 1:
@@ -194,7 +195,7 @@ def prepared(monkeypatch):
         return Installation(str(target), Path("/s/tritonserver"), None, (), (), "0" * 64)
 
     found_problems = [BrokenError("it fell apart"), Blocked("no network", unblock="connect once")]
-    monkeypatch.setattr(cli, "prepare", prepare)
+    monkeypatch.setattr(cli, "make_ready", prepare)
     return found
 
 

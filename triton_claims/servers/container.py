@@ -160,6 +160,11 @@ class ServerContainer(RunningServer):
         return self._pid
 
     @property
+    def shares_files(self) -> bool:
+        """Whether it sees the run's folder as it is here, and we see what it writes there."""
+        return not self._copied
+
+    @property
     def command_line(self) -> str:
         """A ``docker run`` of the same, with its models in ``./models``."""
         options = [
@@ -246,10 +251,6 @@ class ServerContainer(RunningServer):
                 self._container.put_archive(
                     "/", build_transfer_tar(self.folder / path, str(self.folder / path))
                 )
-
-    def shares_files(self) -> bool:
-        """Whether it sees the run's folder as it is here."""
-        return not self._copied
 
     def run_inside(self, command: Sequence[str]) -> tuple[int, str]:
         """Runs a command in the container.
@@ -346,6 +347,11 @@ def _start_once(
     start: ContainerStart, name: str, scratch: Scratch, timeout: float
 ) -> ServerContainer:
     host = start.image.host
+    if start.loopback and not host.is_local:
+        raise Blocked(
+            f"the server must reach what listens on this machine's loopback, and {host} is another",
+            unblock="run the suite on the Docker host itself",
+        )
     (scratch.folder / name).mkdir(exist_ok=True)
     note_host(scratch.folder, host)
     listening = Listening(LOOPBACK, *free_ports(3)) if start.loopback else _INSIDE

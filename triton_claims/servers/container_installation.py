@@ -89,6 +89,11 @@ class ContainerInstallation:
     model_environment: Path | None = None
 
     @property
+    def origin(self) -> str:
+        """Where it is: the image, and its Docker host."""
+        return f"{self.image.reference} ({self.image.digest}) at {self.image.host}"
+
+    @property
     def digest(self) -> str:
         """The image's digest."""
         return self.image.digest

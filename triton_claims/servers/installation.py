@@ -55,6 +55,11 @@ class Installation:
     stated_version: str | None = None
     model_python: str = "none"
 
+    @property
+    def origin(self) -> str:
+        """Where it is: the executable."""
+        return str(self.binary)
+
     def environment(self, extra: Mapping[str, str], scratch: Path) -> dict[str, str]:
         """The server's whole environment.
 

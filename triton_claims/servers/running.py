@@ -105,6 +105,11 @@ class RunningServer(ABC):
         """
 
     @property
+    def shares_files(self) -> bool:
+        """Whether it sees the run's folder as it is here, and we see what it writes there."""
+        return True
+
+    @property
     @abstractmethod
     def command_line(self) -> str:
         """The command that started it, to be pasted into a shell; without secrets."""

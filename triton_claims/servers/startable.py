@@ -16,6 +16,10 @@ class Startable(Protocol):
     """A server that can be started: files on this machine, or an image on a Docker host."""
 
     @property
+    def origin(self) -> str:
+        """Where it is, for people."""
+
+    @property
     def digest(self) -> str:
         """What identifies it: SHA-256 of a wheel or a binary, or an image's digest."""
 

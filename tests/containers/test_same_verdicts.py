@@ -1,0 +1,46 @@
+"""The same server, as a process and in a container: every cell has the same verdict."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.verdicts.ledger import read_ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+#: These take minutes; `make bench ARGS=in-containers` compares them, too.
+MEASURING = ("malloc-", "allocator-", "autocomplete-")
+
+
+def test_every_cell_has_the_same_verdict_in_a_container(server_image, image_release, tmp_path):
+    knowledge = load_knowledge(ROOT)
+    claims = [
+        claim
+        for claim in knowledge.releases.newest_with_notes().claims
+        if claim in knowledge.checks and not claim.startswith(MEASURING)
+    ]
+    as_process, as_container = f"wheel:{image_release.container}", f"image:{server_image}"
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "suites", "-p", "no:randomly", "--gpu", "none"),
+            *("--target", as_process, "--target", as_container, "--reports", str(tmp_path)),
+            *(f"--claim={claim}" for claim in claims),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ledger = read_ledger(tmp_path / "ledger.jsonl")
+    found = defaultdict(dict)
+    for cell in ledger.cells:
+        words = cell.verdict.value, cell.accepted, cell.server_version, cell.expectation
+        found[cell.claim, cell.protocol][cell.target] = words
+    assert {claim for claim, _ in found} == set(claims)
+    assert {
+        place: each for place, each in found.items() if each[as_process] != each[as_container]
+    } == {}, ended.stdout
+    assert ended.returncode == 0, ended.stdout
