@@ -86,6 +86,9 @@ def test_readme_options_are_those_there_are():
         check=True,
     ).stdout
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for option in ("--release", "--target", "--gpu", "--claim", "--require", "--reports"):
+    for option in (
+        *("--release", "--target", "--gpu", "--claim", "--require", "--reports"),
+        *("--docker-host", "--docker-label", "--docker-option", "--docker-models", "--image"),
+    ):
         assert f"{option}=" in answer
         assert f"`{option} " in readme
