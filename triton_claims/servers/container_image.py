@@ -31,7 +31,14 @@ _COMMAND_TIMEOUT = 120.0
 
 #: What an engine says when a pull fails, in what it means and what to do.
 _UNKNOWN_IMAGE = ("manifest unknown", "not found", "no such image", "invalid reference")
-_NEEDS_LOGIN = ("unauthorized", "authentication required", "access denied", "denied:", "forbidden")
+_NEEDS_LOGIN = (
+    "no basic auth",
+    "unauthorized",
+    "authentication required",
+    "access denied",
+    "denied:",
+    "forbidden",
+)
 _DISK_FULL = ("no space left on device", "disk quota exceeded")
 
 
