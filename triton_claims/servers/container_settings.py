@@ -7,8 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.errors import DockerException
 from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
-from docker.types import Ulimit
+from docker.types import HostConfig, Ulimit
 
 from triton_claims.errors import InputError
 
@@ -27,6 +29,30 @@ KNOWN = frozenset({*RUN_CREATE_KWARGS, *RUN_HOST_CONFIG_KWARGS}) - _OURS
 #: Python models keep their tensors in shared memory, and Docker's own default is 64 MB.
 _DEFAULTS: Mapping[str, Any] = {"shm_size": "1g", "init": True}
 _SHARES = ("auto", "mount", "copy")
+#: What ``docker run`` calls otherwise.
+_COMMAND_LINE = {
+    "devices": "device",
+    "dns_opt": "dns-option",
+    "extra_hosts": "add-host",
+    "ipc_mode": "ipc",
+    "mem_limit": "memory",
+    "mem_reservation": "memory-reservation",
+    "mem_swappiness": "memory-swappiness",
+    "memswap_limit": "memory-swap",
+    "pid_mode": "pid",
+    "sysctls": "sysctl",
+    "ulimits": "ulimit",
+    "userns_mode": "userns",
+    "uts_mode": "uts",
+    "working_dir": "workdir",
+}
+#: Those that are lists of words, and may come several times.
+_LISTS = frozenset(
+    {
+        *("cap_add", "cap_drop", "device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search"),
+        *("group_add", "security_opt"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,25 @@ class ContainerSettings:
             given["ulimits"] = [_ulimit(each) for each in given["ulimits"]]
         return {**_DEFAULTS, **given}
 
+    def command_line_options(self) -> list[str]:
+        """The same for ``docker run``."""
+        given = {name: _listed(value) for name, value in self.options}
+        options = []
+        for name, value in {**_DEFAULTS, **given}.items():
+            option = _COMMAND_LINE.get(name, name.replace("_", "-"))
+            if isinstance(value, dict):
+                between = ":" if name == "tmpfs" else "="
+                words: list[Any] = [
+                    between.join(filter(None, map(str, pair))) for pair in value.items()
+                ]
+            else:
+                words = value if isinstance(value, list) else [value]
+            options += [
+                f"--{option}={str(word).lower() if isinstance(word, bool) else word}"
+                for word in words
+            ]
+        return options
+
 
 def parse_settings(
     options: Iterable[str], models: str | None = None, *, where: str = "--docker-option"
@@ -59,7 +104,7 @@ def parse_settings(
     Args:
         options: ``NAME=VALUE`` each, with a name of Docker's Python library (``shm_size=2g``,
             ``user=1000``, ``mem_limit=8g``, ``ulimits=memlock=-1``, ``cap_add=["SYS_PTRACE"]``);
-            a value that is JSON is taken as such. ``ulimits`` may come several times.
+            a value that is JSON is taken as such. Those that are lists may come several times.
         models: ``auto``, ``mount`` or ``copy``.
         where: Named in the error.
 
@@ -81,13 +126,17 @@ def parse_settings(
             for limit in limits:
                 _check_ulimit(limit, where)
             parsed = [*read.get(name, ()), *limits]
+        if name in _LISTS and not isinstance(parsed, list):
+            parsed = [*read.get(name, ()), value]
         read[name] = parsed
     if models is not None and models not in _SHARES:
         raise InputError(
             f"{models!r} is unknown: expected one of {', '.join(_SHARES)}", where="--docker-models"
         )
     frozen = tuple((name, _frozen(value)) for name, value in sorted(read.items()))
-    return ContainerSettings(frozen, models or _SHARES[0])
+    settings = ContainerSettings(frozen, models or _SHARES[0])
+    _must_be_taken(settings, where)
+    return settings
 
 
 def _must_be_known(name: str, where: str) -> None:
@@ -100,6 +149,18 @@ def _must_be_known(name: str, where: str) -> None:
             f"such as {', '.join(near)}",
             where=where,
         )
+
+
+def _must_be_taken(settings: ContainerSettings, where: str) -> None:
+    """What Docker's library makes nothing of is told before anything runs."""
+    for name, value in settings.arguments().items():
+        if name not in RUN_HOST_CONFIG_KWARGS:
+            continue
+        try:
+            HostConfig(DEFAULT_DOCKER_API_VERSION, **{name: value})
+        except (DockerException, AttributeError, TypeError, ValueError) as problem:
+            told = " ".join(str(problem).split())
+            raise InputError(f"{name!r} can't be {value!r}: {told}", where=where) from None
 
 
 def _parsed(value: str) -> Any:
