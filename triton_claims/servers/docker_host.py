@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import docker
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, InvalidArgument, InvalidVersion
 from docker.tls import TLSConfig
 
 from triton_claims.errors import Blocked, BrokenError, InputError
@@ -26,6 +27,7 @@ SCHEMES = ("unix", "tcp", "ssh")
 #: Seconds for a request to an engine that is there; one on another machine may not answer at all.
 REQUEST_TIMEOUT = 60.0
 _CONNECT_TIMEOUT = 10.0
+_NEVER_SENT = (InvalidArgument, InvalidVersion)
 
 
 class HostLostError(BrokenError):
@@ -98,6 +100,9 @@ def parse_docker_host(text: str, *, where: str = "--docker-host") -> DockerHost:
         parts = urlsplit(text)
         complete = parts.path if parts.scheme == "unix" else parts.hostname
         _ = parts.port
+        # Nobody reads a user of tcp://, and a password has its place elsewhere.
+        if parts.password or (parts.scheme == "tcp" and parts.username):
+            complete = None
     except ValueError:
         complete = None
     if not complete or not text.isprintable() or parts.scheme not in SCHEMES:
@@ -134,16 +139,30 @@ def connect(host: DockerHost) -> docker.DockerClient:
         Blocked: No engine answers there.
     """
     with engine_in_words(host):
+        _knock(host, _CONNECT_TIMEOUT)
         client = docker.DockerClient(
             base_url=host.url,
             version="auto",
-            timeout=int(REQUEST_TIMEOUT),
+            timeout=int(_CONNECT_TIMEOUT),
             use_ssh_client=host.url.startswith("ssh:"),
             tls=_tls(host),
             max_pool_size=32,
         )
         client.ping()
+        client.api.timeout = int(REQUEST_TIMEOUT)
         return client
+
+
+def _knock(host: DockerHost, timeout: float) -> None:
+    """Docker's library forgets to close a socket on which nobody answers.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    if host.is_local:
+        with socket.socket(socket.AF_UNIX) as way:
+            way.settimeout(timeout)
+            way.connect(urlsplit(host.url).path)
 
 
 def _tls(host: DockerHost) -> TLSConfig | bool:
@@ -176,6 +195,8 @@ def engine_in_words(host: DockerHost, *, refusals: bool = True) -> Iterator[None
         if not refusals:
             raise
         raise BrokenError(f"the Docker engine at {host} refuses: {said(problem)}") from None
+    except _NEVER_SENT as problem:
+        raise BrokenError(f"Docker's library refuses what {host} was to do: {problem}") from None
     except (DockerException, requests.RequestException, OSError) as problem:
         raise Blocked(
             f"no Docker engine answers at {host}: {_innermost(problem)}",
@@ -204,8 +225,8 @@ def answers(host: DockerHost, timeout: float) -> bool:
         timeout: Seconds until it counts as gone.
     """
     try:
-        client: Any = connect(host)
-        api = client.api
+        api: Any = connect(host).api
+        _knock(host, timeout)
         return bool(api.get(f"{api.base_url}/_ping", timeout=timeout).ok)
     except (Blocked, BrokenError, requests.RequestException, OSError):
         return False
