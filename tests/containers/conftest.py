@@ -19,10 +19,14 @@ from containers.engines import (
     asked_for,
     obstacle,
 )
+from containers.runs import SuiteRun
 from triton_claims.errors import Blocked
 from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers.container_installation import prepare_image
+from triton_claims.servers.container_settings import parse_settings
 from triton_claims.servers.docker_host import docker_host
 from triton_claims.servers.local_image import build_local_image
+from triton_claims.servers.pool import ServerPool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,3 +106,49 @@ def second_client(second_engine):
     """A client of the second engine, by the way that a cable's end cuts off."""
     with closing(docker.DockerClient(second_engine.url, timeout=20)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def image_pool(docker_engine, server_image):
+    """Makes a pool of servers in containers: ``image_pool("user=1000", models="copy")``."""
+    pools = []
+
+    def make(*options, models=None, image=server_image):
+        prepared = prepare_image(
+            f"image:{image}",
+            docker_host(docker_engine),
+            image,
+            parse_settings(options, models),
+            print,
+            numpy_major=1,
+        )
+        pools.append(ServerPool(ROOT / "model_repository", lambda _specification: prepared))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture(scope="module")
+def pool(image_pool):
+    """Servers in containers as they are by default."""
+    pool = image_pool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def suite_run(tmp_path, docker_engine, server_image):
+    """Starts a run of checks: ``suite_run(CHECKS, "-n", "2", environment=..., target=...)``."""
+    started = []
+
+    def start(checks, *options, target=f"image:{server_image}", engine=docker_engine, **more):
+        folder = tmp_path / f"run{len(started)}"
+        started.append(SuiteRun(folder, engine, checks, *options, target=target, **more))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.process.terminate()
+        run.end()

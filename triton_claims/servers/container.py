@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -21,7 +23,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.transferable import build_transfer_tar
 
 from triton_claims.errors import Blocked, BrokenError
-from triton_claims.secrets import redact
+from triton_claims.secrets import redact, secret_values
 from triton_claims.servers.container_image import ContainerImage, file_of
 from triton_claims.servers.container_traces import labels_of, note_host
 from triton_claims.servers.docker_host import HostLostError, answers, engine_in_words, said
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from triton_claims.servers.container_settings import ContainerSettings
+    from triton_claims.servers.docker_host import DockerHost
 
 #: Triton's own ports, which nobody else has in a container.
 _INSIDE = Listening(None, 8000, 8001, 8002)
@@ -136,6 +139,7 @@ class ServerContainer(RunningServer):
         self._status: int | None = None
         self._out_of_memory = False
         self._lost: str | None = None
+        self._secrets = secret_values(start.environment)
         self._pid: int | None = None
         self._threads = (
             threading.Thread(target=self._follow_log, daemon=True),
@@ -171,11 +175,11 @@ class ServerContainer(RunningServer):
             *(f"--env={name}={value}" for name, value in self.start.environment.items()),
             *(f"--gpus=device={gpu}" for gpu in self.start.gpus),
             f"--volume=./models:{self.folder}/models",
-            *(f"--{name.replace('_', '-')}={value}" for name, value in self.start.settings.options),
+            *self.start.settings.command_line_options(),
             "--network=host" if self.start.loopback else "--publish=127.0.0.1::8000",
         ]
-        engine = "" if self.host.is_local else f"DOCKER_HOST={self.host.url} "
-        return redact(
+        engine = "" if self.host.is_local else f"DOCKER_HOST={shlex.quote(self.host.url)} "
+        return self._without_secrets(
             engine
             + shlex.join(
                 ["docker", "run", "--rm", *options, self.start.image.reference, *self._command]
@@ -196,14 +200,35 @@ class ServerContainer(RunningServer):
                 f"{self._lost}"
             )
         words = describe_exit(self._status or 0)
-        return f"{words}, out of memory" if self._out_of_memory else words
+        if not self._out_of_memory:
+            return words
+        if self._status == -signal.SIGKILL:
+            return f"{words}, out of memory"
+        return f"{words}; a process in its container had been killed, out of memory"
+
+    def is_alive(self) -> bool:
+        """Whether the tritonserver runs, as far as is known: not on a host that is lost."""
+        return not self._ended.is_set()
+
+    def suspended(self) -> str | None:
+        """Whether somebody has paused its container."""
+        if self._ended.is_set():
+            return None
+        with suppress(DockerException, requests.RequestException, OSError):
+            self._container.reload()
+            if self._container.attrs["State"].get("Paused"):
+                return f"the container of the server {self.name} is paused"
+        return None
 
     def log(self) -> str:
         """All it has printed, without secrets."""
         # What it has just printed may still be on its way to the file.
         if not self._ended.is_set() and answers(self.host, _SOON):
             with suppress(APIError, requests.RequestException, OSError):
-                return redact(self._container.logs().decode(errors="replace"))
+                return self._without_secrets(self._container.logs().decode(errors="replace"))
+        if self._ended.is_set() and self._lost is None:
+            # Its end is often told before its last words.
+            self._threads[0].join(_LAST_WORDS)
         return super().log()
 
     def terminate(self, timeout: float = STOP_TIMEOUT) -> int:
@@ -219,16 +244,21 @@ class ServerContainer(RunningServer):
             self._ended.set()
         if not self._ended.is_set():
             # It may have ended by itself just now.
-            with suppress(APIError), engine_in_words(self.host, refusals=False):
+            with suppress(DockerException, requests.RequestException, OSError):
                 self._container.kill()
         return self._await_end()
 
-    def remove_traces(self) -> None:
-        """Removes the container, what it left in shared memory, and its folder."""
+    def leave(self) -> None:
+        """Removes the way to it, and the container."""
         if self._tunnel is not None:
             self._tunnel.close()
-        if self._lost is None:  # what is on a lost host is removed when it is back
+        # What is on a lost host is removed when it is back: now, or in a later run.
+        if self._lost is None or answers(self.host, _LAST_WORDS):
             _remove(self._described)
+
+    def remove_traces(self) -> None:
+        """Removes the container, what it left in shared memory, and its folder."""
+        self.leave()
         # On the host's network and with its IPC namespace, its shared memory is this machine's.
         remove_shared_memory(shared_memory_prefix(self.run, self.name))
         self.remove_folder()
@@ -260,7 +290,7 @@ class ServerContainer(RunningServer):
         """
         with self._engine():
             code, output = self._container.exec_run(list(command))
-        return int(code), redact(output.decode(errors="replace"))
+        return int(code), self._without_secrets(output.decode(errors="replace"))
 
     def read_inside(self, path: str) -> bytes | None:
         """A file in the container; None where there is none."""
@@ -369,27 +399,30 @@ def _start_once(
     try:
         container = described.get_wrapped_container()
         addresses, tunnel = _addresses(container, start, listening, scratch.run)
-        server = ServerContainer(
-            name,
-            scratch,
-            described,
-            start,
-            command=command,
-            addresses=addresses,
-            copied=copied,
-            tunnel=tunnel,
-        )
-        try:
-            wait_until_ready(server, began + timeout)
-            server.start_seconds = time.perf_counter() - began
-            must_see_its_gpus(server)
-        except BaseException:
-            server.kill()
-            raise
+    except BaseException:
+        _remove(described)
+        raise
+    server = ServerContainer(
+        name,
+        scratch,
+        described,
+        start,
+        command=command,
+        addresses=addresses,
+        copied=copied,
+        tunnel=tunnel,
+    )
+    try:
+        wait_until_ready(server, began + timeout)
+        server.start_seconds = time.perf_counter() - began
+        must_see_its_gpus(server)
         with suppress(Blocked):
             server.remember_helpers()
     except BaseException:
-        _remove(described)
+        try:
+            server.kill()
+        finally:
+            server.leave()
         raise
     return server
 
@@ -437,15 +470,19 @@ def _described(
                 "use_ssh_client": host.url.startswith("ssh:"),
             },
         )
+    # A prefix for the hub's images, which a user of testcontainers may have set, is not for an id.
+    described.image = start.image.id
     mounts = [] if copied else [Mount(str(scratch.folder), str(scratch.folder), type="bind")]
     mounts += [Mount(str(each), str(each), type="bind", read_only=True) for each in start.mounts]
     described.with_command(list(command))
     described.with_envs(**_environment(start, scratch))
     described.with_name(f"triton-claims-{name}")
+    options = start.settings.arguments()
+    described.tmpfs = options.pop("tmpfs", {})  # testcontainers passes it on itself
     # One call: each replaces what the one before it gave.
     described.with_kwargs(
         **{
-            **start.settings.arguments(),
+            **options,
             "labels": labels_of(scratch.run),
             "mounts": mounts,
             "network": "host" if start.loopback else "bridge",
@@ -458,7 +495,7 @@ def _described(
     )
     if not start.loopback:
         ports = [_INSIDE.http, _INSIDE.grpc, *([_INSIDE.metrics] * start.with_metrics)]
-        published: dict[str, Any] = {f"{port}/tcp": (host.address,) for port in ports}
+        published: dict[str, Any] = {f"{port}/tcp": (_published_on(host),) for port in ports}
         described.ports = published
     if copied:
         models = scratch.folder / name / "models"
@@ -466,6 +503,15 @@ def _described(
         for each in start.mounts:
             described.with_copy_into_container(each, str(each.parent))
     return described
+
+
+def _published_on(host: DockerHost) -> str:
+    """The address that a host publishes ports on: an engine takes no names."""
+    try:
+        found = socket.getaddrinfo(host.address, None, proto=socket.IPPROTO_TCP)
+    except OSError as problem:
+        raise BrokenError(f"the Docker host {host} has no address here: {problem}") from None
+    return str(found[0][4][0])
 
 
 def _environment(start: ContainerStart, scratch: Scratch) -> dict[str, str]:
@@ -517,6 +563,8 @@ def _refused(start: ContainerStart, name: str, problem: APIError) -> BrokenError
     advice = ""
     if _DISK_FULL in lower:
         advice = "; make room on the Docker host"
+    elif any(each in lower for each in _NOT_SHARED) and start.settings.models == "mount":
+        advice = "; if it does not see this machine's files, use --docker-models copy"
     elif "rlimit" in lower or "ulimit" in lower:
         advice = "; the host does not allow this limit: give another by --docker-option ulimits=..."
     return ServerFailedToStartError(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from triton_claims.secrets import redact
+from triton_claims.secrets import secret_values
 from triton_claims.servers.running import (
     LOOPBACK,
     METRICS,
@@ -77,6 +77,7 @@ class ServerProcess(RunningServer):
             metrics=launch.metrics,
         )
         self.launch = launch
+        self._secrets = secret_values(launch.environment)
         self._process = process
 
     @property
@@ -93,7 +94,8 @@ class ServerProcess(RunningServer):
             for name, value in self.launch.environment.items()
             if name in kept and value
         ]
-        return redact(" ".join(["env", *environment, shlex.join(self.launch.command)]))
+        command = shlex.join(self.launch.command)
+        return self._without_secrets(" ".join(["env", *environment, command]))
 
     def how_it_ended(self, timeout: float = 0.0) -> str | None:
         """How the server ended, in words; None where it runs on."""

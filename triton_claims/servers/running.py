@@ -31,6 +31,7 @@ METRICS = "--allow-metrics=true"
 _PORT_TAKEN = ("address already in use", "failed to bind", "already in use", "already allocated")
 _PORT_ATTEMPTS = 3
 _LOG_TAIL_LINES = 40
+_LOG_HEAD_LINES = 3
 _FIRST_EXIT_BY_SIGNAL = 128
 
 
@@ -89,6 +90,7 @@ class RunningServer(ABC):
         self.metadata: dict[str, Any] = {}
         self.start_seconds = 0.0
         self._helpers: tuple[psutil.Process, ...] = ()
+        self._secrets: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -171,16 +173,34 @@ class RunningServer(ABC):
         """Whether the tritonserver runs."""
         return self.how_it_ended() is None
 
+    def suspended(self) -> str | None:
+        """What is known to keep it from answering although it runs, in words."""
+        return None
+
     def log(self) -> str:
         """All it has printed, without secrets."""
         try:
-            return redact(self.log_path.read_text(encoding="utf-8", errors="replace"))
+            return self._without_secrets(
+                self.log_path.read_text(encoding="utf-8", errors="replace")
+            )
         except OSError:
             return ""
+
+    def _without_secrets(self, text: str) -> str:
+        """A text without this process's secrets, and without those of its own environment."""
+        return redact(redact(text), self._secrets)
 
     def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
         """The last lines it printed, without secrets."""
         return "\n".join(self.log().splitlines()[-lines:])
+
+    def log_ends(self) -> str:
+        """The first and the last lines: before a page of help stands what was wrong."""
+        lines = self.log().splitlines()
+        omitted = len(lines) - _LOG_HEAD_LINES - _LOG_TAIL_LINES
+        if omitted > 0:
+            lines[_LOG_HEAD_LINES:-_LOG_TAIL_LINES] = [f"[{omitted} lines more]"]
+        return "\n".join(lines)
 
     def get(self, path: str, timeout: float = 5.0, *, of: str | None = None) -> tuple[int, bytes]:
         """A plain HTTP GET, for what no client library offers.
@@ -311,15 +331,16 @@ def wait_until_ready(server: RunningServer, deadline: float) -> None:
     while True:
         if how := server.how_it_ended():
             raise ServerFailedToStartError(
-                f"the server {server.name} {how} before it was ready; the end of its log:\n"
-                f"{server.log_tail()}\nit was started by: {server.command_line}",
+                f"the server {server.name} {how} before it was ready; its log:\n"
+                f"{server.log_ends()}\nit was started by: {server.command_line}",
                 server.log(),
             )
         if _answers_ready(server):
             return
         if time.perf_counter() > deadline:
+            because = f" ({why})" if (why := server.suspended()) else ""
             raise ServerFailedToStartError(
-                f"the server {server.name} was not ready in time; the end of its log:\n"
+                f"the server {server.name} was not ready in time{because}; the end of its log:\n"
                 f"{server.log_tail()}\nit was started by: {server.command_line}",
                 server.log(),
             )

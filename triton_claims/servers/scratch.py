@@ -85,7 +85,9 @@ def new_scratch() -> Scratch:
     while True:
         try:
             base.mkdir(mode=0o700, exist_ok=True)
-            staging.mkdir(mode=0o700)
+            # Nobody else gets through the folder above; in a container a server that is no root
+            # must get into this one.
+            staging.mkdir(mode=0o755)
             break
         except FileNotFoundError:  # another run removed the empty base in between
             continue
