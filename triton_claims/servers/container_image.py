@@ -74,24 +74,41 @@ def ensure_image(host: DockerHost, reference: str, progress: Progress) -> Contai
         Blocked: It cannot be pulled: no engine, no network, no space, no login.
     """
     client = connect(host)
-    with engine_in_words(host):
-        found = _present(client, reference)
-        if found is None:
-            name = sha256(f"{host.url} {reference}".encode()).hexdigest()[:16]
-            locks = cache_root() / "pulls"
-            locks.mkdir(parents=True, exist_ok=True)
-            with FileLock(locks / f"{name}.lock"):
-                found = _present(client, reference)
-                if found is None:
-                    _pull(client, host, reference, progress)
+    found = _present(client, host, reference)
+    if found is None:
+        with _pulls_alone(host, reference):
+            found = _present(client, host, reference)
+            if found is None:
+                _pull(client, host, reference, progress)
+                with engine_in_words(host):
                     found = client.images.get(reference)
     digests = [each.rpartition("@")[2] for each in found.attrs.get("RepoDigests") or ()]
     return ContainerImage(host, reference, str(found.id), digests[0] if digests else str(found.id))
 
 
-def _present(client: Any, reference: str) -> Any:
+@contextmanager
+def _pulls_alone(host: DockerHost, reference: str) -> Iterator[None]:
+    name = sha256(f"{host.url} {reference}".encode()).hexdigest()[:16]
+    folder = cache_root() / "pulls"
     try:
-        return client.images.get(reference)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock")
+        lock.acquire()
+    except OSError as problem:
+        raise Blocked(
+            f"cannot write to the cache {folder}: {problem.strerror or problem}",
+            unblock="set TRITON_CLAIMS_CACHE to a folder that can be written to",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _present(client: Any, host: DockerHost, reference: str) -> Any:
+    try:
+        with engine_in_words(host, refusals=False):
+            return client.images.get(reference)
     except ImageNotFound:
         return None
     except APIError as problem:
@@ -99,7 +116,7 @@ def _present(client: Any, reference: str) -> Any:
             raise InputError(
                 f"{reference!r} is no reference of an image: {said(problem)}", where="--target"
             ) from None
-        raise
+        raise BrokenError(f"the Docker engine at {host} refuses: {said(problem)}") from None
 
 
 def _pull(client: Any, host: DockerHost, reference: str, progress: Progress) -> None:

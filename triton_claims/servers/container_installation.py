@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from triton_claims.servers.running import RunningServer
     from triton_claims.servers.scratch import Scratch
 
+#: An image without a shell holds no server either; engines quote its name here or there.
+_NO_SHELL = re.compile(r"executable file\b.*\bnot found")
 _LIBRARIES = (*JEMALLOC.libraries, *TCMALLOC.libraries)
 _USUAL_BINARY = "/opt/tritonserver/bin/tritonserver"
 _PYTHON = (
@@ -32,7 +35,9 @@ _PYTHON = (
     "'version': '%d.%d' % sys.version_info[:2], 'numpy': int(numpy.__version__.split('.')[0])}))"
 )
 #: All that has to be known of an image, asked at once: a container's start takes its time.
+# What is printed to stderr has its place, too, and must not come up in another answer.
 _QUESTIONS = f"""
+exec 2>&1
 server=$(command -v tritonserver || ls {_USUAL_BINARY})
 echo "==server"; echo "$server"
 echo "==path"; echo "$PATH"
@@ -43,7 +48,7 @@ for name in {" ".join(_LIBRARIES)}; do
     found=$(find /usr/lib /usr/lib64 /usr/local/lib -name "$name" 2>/dev/null | head -n 1)
     if [ -n "$found" ]; then echo "$name $(readlink -f "$found")"; fi
 done
-echo "==help"; "$server" --help 2>&1; status=$?
+echo "==help"; "$server" --help; status=$?
 echo "==status"; echo $status
 """
 
@@ -224,7 +229,7 @@ def look_inside(image: ContainerImage) -> Inside:
         # Without a GPU: a server's --help needs none.
         code, printed = run_command(image, ["sh", "-c", _QUESTIONS])
     except BrokenError as problem:
-        if "executable file not found" in str(problem):  # not even a shell
+        if _NO_SHELL.search(str(problem)):
             raise no_server from None
         raise
     answers = dict(
