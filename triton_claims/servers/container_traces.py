@@ -37,7 +37,8 @@ def labels_of(run: str) -> dict[str, str]:
 
 def _whereabouts() -> dict[str, str]:
     return {
-        "machine": _read("/etc/machine-id") or platform.node(),
+        # Clones, and containers of one image, may have the same id, but hardly the same name, too.
+        "machine": f"{_read('/etc/machine-id')} {platform.node()}",
         "boot": _read("/proc/sys/kernel/random/boot_id"),
         "processes": _link("/proc/self/ns/pid"),
     }
@@ -126,5 +127,6 @@ def _is_abandoned(labels: dict[str, str]) -> bool:
     here = _whereabouts()
     if owner.get("boot") != here["boot"]:
         # Another machine's runs are its own matter; of this one nothing has outlived the boot.
-        return bool(owner.get("machine") == here["machine"])
-    return bool(owner.get("processes") == here["processes"]) and not process.is_alive()
+        return bool(owner.get("boot")) and bool(owner.get("machine") == here["machine"])
+    same = bool(here["processes"]) and bool(owner.get("processes") == here["processes"])
+    return same and not process.is_alive()
