@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import docker
 import pytest
@@ -58,10 +60,13 @@ class Run:
 
     def __init__(self, project, *arguments):
         self.project = project
+        temporary = project.path / "tmp"
+        temporary.mkdir(exist_ok=True)
         with (project.path / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-p", "fixtures.plugin", *arguments],
                 cwd=project.path,
+                env={**os.environ, "TMPDIR": str(temporary)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -116,14 +121,23 @@ def start(project, server_image, hosts):
             run._process.wait()
 
 
-def containers_of(url):
-    """The names of the containers of this project's runs on a host."""
-    client = docker.DockerClient(url)
-    try:
-        found = client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True)
-        return [each.name for each in found]
-    finally:
-        client.close()
+@pytest.fixture
+def containers_of(project):
+    """Gives the names of the containers of this project's runs on a host."""
+
+    def containers_of(url):
+        with closing(docker.DockerClient(url)) as client:
+            found = client.containers.list(
+                all=True, filters={"label": RUN_LABEL}, ignore_removed=True
+            )
+            # Their models lie in the project's own temporary folder.
+            return [
+                each.name
+                for each in found
+                if str(project.path) in " ".join(each.attrs["Config"]["Cmd"] or ())
+            ]
+
+    return containers_of
 
 
 def cells_of(project):
@@ -134,7 +148,7 @@ def cells_of(project):
     return {cell.claim: cell for cell in ledger.cells}
 
 
-def test_cells_are_spread_over_both_hosts(start, project, hosts):
+def test_cells_are_spread_over_both_hosts(start, project, hosts, containers_of):
     run = start()
     assert set(run.waiting(2).values()) == set(hosts)
     run.go_on()
@@ -164,6 +178,7 @@ def test_a_host_that_is_lost_takes_one_cell_with_it(
     second_engine,
     fault,
     capsys,
+    containers_of,
 ):
     near, far = hosts
     run = start()
@@ -194,10 +209,7 @@ def test_a_host_that_is_lost_takes_one_cell_with_it(
 
 
 def test_a_host_that_was_away_for_a_moment_casts_doubt_on_what_ran_there(
-    start,
-    project,
-    hosts,
-    second_engine,
+    start, project, hosts, second_engine, containers_of
 ):
     _, far = hosts
     run = start()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from triton_claims.errors import BrokenError
 from triton_claims.notes.images import USUAL
 from triton_claims.servers.client import Client
 from triton_claims.servers.guard import Guard
@@ -145,7 +146,7 @@ class ServerPool:
         # Unique on the machine: a server that answers under this name is the one started here.
         name = f"{specification.key}-{number}.{scratch.run}"
         began = time.perf_counter()
-        assemble(specification.models, self._model_repository, scratch.folder / name / "models")
+        self._lay_out(specification, scratch.folder / name / "models")
         try:
             server = startable.start(
                 name=name,
@@ -165,6 +166,15 @@ class ServerPool:
             )
         self._all.append(server)
         return server
+
+    def _lay_out(self, specification: ServerSpecification, repository: Path) -> None:
+        try:
+            assemble(specification.models, self._model_repository, repository)
+        except OSError as problem:
+            raise BrokenError(
+                f"the models cannot be laid out in {repository}: {problem.strerror or problem}; "
+                "make room there, or set TMPDIR to a folder with more"
+            ) from None
 
     def options(self, specification: ServerSpecification) -> frozenset[str]:
         """The options that servers of a specification know, such as ``model-repository``."""
