@@ -31,7 +31,12 @@ USUAL_SOCKET = "unix:///var/run/docker.sock"
 _STAND_INS = Path(__file__).resolve().parent / "bin"
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 15.0
-_ENGINE_PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "runc")
+_ENGINE_PROGRAMS = (
+    *("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "runc"),
+    *("podman", "conmon"),
+)
+#: A file with a command, as JSON, that removes what an engine's control group does not lead to.
+CLEAR = "clear"
 
 
 class NoEngineError(Exception):
@@ -118,7 +123,10 @@ class Engine:
         name: What it is known by: its label, its network devices, its control groups.
         socket: Its URL on this machine, also while its machine's cable is pulled.
         url: Its URL as clients should know it.
+        program: What it is a process of.
     """
+
+    program = "dockerd"
 
     def __init__(self, *, machine=False):
         self.folder = Path(tempfile.mkdtemp(prefix="triton-claims-docker-"))
@@ -154,7 +162,7 @@ class Engine:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
-                env={**os.environ, "PATH": f"{_STAND_INS}{os.pathsep}{os.environ['PATH']}"},
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -164,9 +172,12 @@ class Engine:
         while not ask(self.socket, "/_ping"):
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=0.05)
-                raise NoEngineError(f"dockerd ended: {self._last_words()}")
+                raise NoEngineError(f"{self.program} ended: {self._last_words()}")
             if time.monotonic() > deadline:
-                raise NoEngineError(f"dockerd does not answer: {self._last_words()}")
+                raise NoEngineError(f"{self.program} does not answer: {self._last_words()}")
+
+    def _environment(self):
+        return {**os.environ, "PATH": f"{_STAND_INS}{os.pathsep}{os.environ['PATH']}"}
 
     def _command(self):
         listening = ["-H", self.socket]
@@ -275,6 +286,8 @@ def remove_engine(folder):
     name = (folder / "name").read_text(encoding="utf-8")
     networks = json.loads(ask(f"unix://{folder}/docker.sock", "/networks") or "[]")
     # The containers first, so that the engine needn't wait for them.
+    if (folder / CLEAR).exists():
+        subprocess.run(json.loads((folder / CLEAR).read_text()), check=False, capture_output=True)
     _kill_group(name)
     engine = [pid for pid, program in _processes(folder) if program == "dockerd"]
     _end(engine, signal.SIGTERM)

@@ -63,6 +63,7 @@ _LAST_WORDS = 10.0
 _SOON = 3.0
 _NOT_SHARED = ("bind source path does not exist", "no such file or directory")
 _NO_GPU_RUNTIME = ("could not select device driver", "unknown runtime specified nvidia")
+_NO_INIT = ("container-init binary not found", '"docker-init": executable file not found')
 _DISK_FULL = "no space left on device"
 _UUID = re.compile(r"\b(?:GPU|MIG)-[0-9a-fA-F-]{8,}\b")
 
@@ -561,6 +562,12 @@ def _refused(start: ContainerStart, name: str, problem: APIError) -> BrokenError
         return Blocked(
             f"the Docker engine at {host} has no runtime for GPUs: {words}",
             unblock="install the NVIDIA Container Toolkit there (nvidia-ctk runtime configure)",
+        )
+    if any(each in lower for each in _NO_INIT):
+        return Blocked(
+            f"the engine at {host} has no program to be the first process of containers: {words}",
+            unblock="install it there (for podman, catatonit), or do without it: "
+            "--docker-option init=false",
         )
     advice = ""
     if _DISK_FULL in lower:
