@@ -475,8 +475,14 @@ def _described(
         )
     # A prefix for the hub's images, which a user of testcontainers may have set, is not for an id.
     described.image = start.image.id
-    mounts = [] if copied else [Mount(str(scratch.folder), str(scratch.folder), type="bind")]
-    mounts += [Mount(str(each), str(each), type="bind", read_only=True) for each in start.mounts]
+    mounts = (
+        []
+        if copied
+        else [
+            Mount(str(scratch.folder), str(scratch.folder), type="bind"),
+            *(Mount(str(each), str(each), type="bind", read_only=True) for each in start.mounts),
+        ]
+    )
     described.with_command(list(command))
     described.with_envs(**_environment(start, scratch))
     described.with_name(f"triton-claims-{name}")
