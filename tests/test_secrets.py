@@ -87,6 +87,8 @@ def test_every_text_of_a_record_is_masked_and_nothing_else_is_changed(environmen
         ("https://me:pass@host/path", "https://[secret]@host/path"),
         ("see http://me@host:8000.", "see http://[secret]@host:8000."),
         ("pip+https://a:b@c@host/simple d", "pip+https://[secret]@host/simple d"),
+        ("ssh://me:hunter22@host:22", "ssh://[secret]@host:22"),
+        ("ssh://me@host and http://me@host", "ssh://me@host and http://[secret]@host"),
         ("grpc://u:p@a and http://u:p@b", "grpc://[secret]@a and http://[secret]@b"),
         # name=value and name: value
         ("token=abc123def", "token=[secret]"),

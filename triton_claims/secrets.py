@@ -21,7 +21,8 @@ _SHORTEST_SECRET = 6
 
 # Every pattern below starts with a literal and goes on without overlapping repetitions: a log of
 # megabytes takes a time that grows with its length and no faster, whatever stands in it.
-_USERINFO = re.compile(r"(?<=://)[^/\s'\"?#]*@")
+# The user of ssh://user@host is a name, and a password has no place there.
+_USERINFO = re.compile(r"(?<=://)(?!(?<=ssh://)[\w.-]{1,64}@)[^/\s'\"?#]*@")
 _SCHEME_AND_TOKEN = re.compile(
     r"\b(?P<scheme>(?:Bearer|Basic)[ \t]{1,4})(?=[\w.~+/-]*[0-9=])[\w.~+/-]{12,}=*", re.IGNORECASE
 )

@@ -46,6 +46,7 @@ from triton_claims.servers.scratch import (
     shared_memory_prefix,
 )
 from triton_claims.servers.server_options import Listening, server_command
+from triton_claims.servers.ssh_engine import share_connections
 from triton_claims.servers.ssh_tunnel import SshTunnel
 
 if TYPE_CHECKING:
@@ -468,11 +469,10 @@ def _described(
     with engine_in_words(host):
         described = DockerContainer(
             start.image.id,
-            docker_client_kw={
-                "environment": host.environment(),
-                "use_ssh_client": host.url.startswith("ssh:"),
-            },
+            docker_client_kw={"environment": host.environment()},
         )
+        if host.is_by_ssh:
+            share_connections(described.get_docker_client().client)
     # A prefix for the hub's images, which a user of testcontainers may have set, is not for an id.
     described.image = start.image.id
     mounts = (
@@ -549,7 +549,7 @@ def _addresses(
         # It has ended already and lost its ports, or will be found so: nobody listens there.
         return _three([f"{LOOPBACK}:9"] * len(inside)), None
     ports = [int(each[0]["HostPort"]) for each in bindings if each]
-    if not host.url.startswith("ssh:"):
+    if not host.is_by_ssh:
         return _three([f"{host.address}:{port}" for port in ports]), None
     tunnel = SshTunnel(host.url, ports, run)
     return _three([f"{LOOPBACK}:{tunnel.ports[port]}" for port in ports]), tunnel

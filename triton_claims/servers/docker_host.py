@@ -19,6 +19,7 @@ from docker.tls import TLSConfig
 from triton_claims.errors import Blocked, BrokenError, InputError
 from triton_claims.secrets import redact
 from triton_claims.servers.running import LOOPBACK
+from triton_claims.servers.ssh_engine import engine_by_ssh, share_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,11 +57,21 @@ class DockerHost:
         """Whether its engine is reached by a socket of this machine."""
         return self.url.startswith("unix:")
 
+    @property
+    def is_by_ssh(self) -> bool:
+        """Whether its engine is reached by ssh."""
+        return self.url.startswith("ssh:")
+
+    @property
+    def socket_url(self) -> str:
+        """Where its engine is reached by Docker's library."""
+        return engine_by_ssh(self.url).url if self.is_by_ssh else self.url
+
     def environment(self) -> dict[str, str]:
         """The environment variables that lead Docker's own library to it."""
         passed = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
         kept = {name: os.environ[name] for name in passed if name in os.environ}
-        return {**kept, "DOCKER_HOST": self.url}
+        return {**kept, "DOCKER_HOST": self.socket_url}
 
     def __str__(self) -> str:
         """As messages call it; the URL may hold no secret."""
@@ -141,13 +152,14 @@ def connect(host: DockerHost) -> docker.DockerClient:
     with engine_in_words(host):
         _knock(host, _CONNECT_TIMEOUT)
         client = docker.DockerClient(
-            base_url=host.url,
+            base_url=host.socket_url,
             version="auto",
             timeout=int(_CONNECT_TIMEOUT),
-            use_ssh_client=host.url.startswith("ssh:"),
             tls=_tls(host),
             max_pool_size=32,
         )
+        if host.is_by_ssh:
+            share_connections(client)
         client.ping()
         client.api.timeout = int(REQUEST_TIMEOUT)
         return client
@@ -199,9 +211,16 @@ def engine_in_words(host: DockerHost, *, refusals: bool = True) -> Iterator[None
         raise BrokenError(f"Docker's library refuses what {host} was to do: {problem}") from None
     except (DockerException, requests.RequestException, OSError) as problem:
         raise Blocked(
-            f"no Docker engine answers at {host}: {_innermost(problem)}",
-            unblock="install and start Docker, or name an engine by --docker-host or DOCKER_HOST",
+            f"no Docker engine answers at {host}: {_said_by_ssh(host) or _innermost(problem)}",
+            unblock=f"see that DOCKER_HOST={host.url} docker version answers without a question"
+            if host.is_by_ssh
+            else "install and start Docker, or name an engine by --docker-host or DOCKER_HOST",
         ) from None
+
+
+def _said_by_ssh(host: DockerHost) -> str:
+    """What ssh has to say of why an engine does not answer."""
+    return engine_by_ssh(host.url).last_words if host.is_by_ssh else ""
 
 
 def said(problem: APIError) -> str:

@@ -8,13 +8,13 @@ import subprocess
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from triton_claims.errors import BrokenError
 from triton_claims.secrets import redact
 from triton_claims.servers.process import free_ports
 from triton_claims.servers.running import LOOPBACK
 from triton_claims.servers.scratch import RUN_VARIABLE
+from triton_claims.servers.ssh_command import ssh_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,6 @@ class SshTunnel:
     """
 
     def __init__(self, url: str, ports: Sequence[int], run: str) -> None:
-        parts = urlsplit(url)
         here = free_ports(len(ports))
         self.ports = dict(zip(ports, here, strict=True))
         forwards = [
@@ -44,11 +43,8 @@ class SshTunnel:
             for there, local in self.ports.items()
             for word in ("-L", f"{LOOPBACK}:{local}:{LOOPBACK}:{there}")
         ]
-        options = ["-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes"]
-        at = ["-p", str(parts.port)] * (parts.port is not None)
-        where = f"{parts.username}@{parts.hostname}" if parts.username else str(parts.hostname)
         self._process = subprocess.Popen(
-            ["ssh", "-N", *options, *forwards, *at, "--", where],  # noqa: S607 - the user's ssh
+            ssh_command(url, ["-N", "-o", "ExitOnForwardFailure=yes", *forwards]),
             env={**os.environ, RUN_VARIABLE: run},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
