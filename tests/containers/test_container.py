@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from triton_claims.errors import BrokenError
-from triton_claims.servers import container as containers
+from triton_claims.servers import container, container_start
 from triton_claims.servers.allocators import JEMALLOC
 from triton_claims.servers.docker_host import DockerHost, HostLostError
 from triton_claims.servers.models import model
@@ -99,7 +99,7 @@ def of(client, *words):
 
 def test_a_prefix_for_images_of_the_hub_is_no_matter(pool, monkeypatch):
     monkeypatch.setattr(
-        containers.testcontainers_config, "hub_image_name_prefix", "mirror.example/"
+        container_start.testcontainers_config, "hub_image_name_prefix", "mirror.example/"
     )
     server = pool.start(PLAIN)
     assert server.is_ready()
@@ -180,13 +180,13 @@ def test_an_option_that_it_does_not_know_is_told_at_once(pool, docker_client):
 
 
 def test_last_words_that_come_late_are_told(pool, monkeypatch):
-    follow = containers.ServerContainer._follow_log
+    follow = container.ServerContainer._follow_log
 
     def follow_late(server):
         server._ended.wait()
         follow(server)
 
-    monkeypatch.setattr(containers.ServerContainer, "_follow_log", follow_late)
+    monkeypatch.setattr(container.ServerContainer, "_follow_log", follow_late)
     wrong = ServerSpecification("image:local", arguments=("--no-such-option=2",))
     with pytest.raises(ServerFailedToStartError, match="unrecognized option '--no-such-option=2'"):
         pool.start(wrong)
@@ -243,10 +243,10 @@ def taken_port():
 
 
 def test_a_port_that_is_taken_meanwhile_is_no_matter(pool, monkeypatch, taken_port):
-    found = containers.free_ports
+    found = container_start.free_ports
     offers = [[taken_port, *found(2)]]
     monkeypatch.setattr(
-        containers, "free_ports", lambda count: offers.pop() if offers else found(count)
+        container_start, "free_ports", lambda count: offers.pop() if offers else found(count)
     )
     server = pool.start(ServerSpecification("image:local", loopback=True))
     assert not offers
@@ -256,7 +256,7 @@ def test_a_port_that_is_taken_meanwhile_is_no_matter(pool, monkeypatch, taken_po
 
 
 def test_a_port_that_the_engine_finds_taken_is_no_matter(pool, monkeypatch, taken_port):
-    describe, ports = containers._described, [taken_port]
+    describe, ports = container_start._described, [taken_port]
 
     def with_a_taken_port(*arguments, **options):
         described = describe(*arguments, **options)
@@ -264,7 +264,7 @@ def test_a_port_that_the_engine_finds_taken_is_no_matter(pool, monkeypatch, take
             described.ports["8000/tcp"] = ("127.0.0.1", ports.pop())
         return described
 
-    monkeypatch.setattr(containers, "_described", with_a_taken_port)
+    monkeypatch.setattr(container_start, "_described", with_a_taken_port)
     server = pool.start(PLAIN)
     assert not ports
     assert server.is_ready()
@@ -273,7 +273,7 @@ def test_a_port_that_the_engine_finds_taken_is_no_matter(pool, monkeypatch, take
 
 def test_a_host_that_is_lost_is_not_a_death(pool, monkeypatch, docker_client):
     server = pool.start(PLAIN)
-    monkeypatch.setattr(containers, "answers", lambda _host, _timeout: False)
+    monkeypatch.setattr(container, "answers", lambda _host, _timeout: False)
     server.kill()
     with pytest.raises(HostLostError, match="it does not answer"):
         server.how_it_ended()
@@ -288,7 +288,7 @@ def test_a_host_that_is_lost_is_not_a_death(pool, monkeypatch, docker_client):
 def test_a_host_without_an_address_is_said_so():
     host = DockerHost("far", "tcp://nowhere.invalid:2375", "nowhere.invalid")
     with pytest.raises(BrokenError, match=r"far \(tcp://nowhere.invalid:2375\) has no address"):
-        containers._published_on(host)
+        container_start._published_on(host)
 
 
 def test_secrets_of_its_environment_are_not_told(pool):

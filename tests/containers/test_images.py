@@ -15,10 +15,11 @@ import requests
 from containers.engines import Engine, NoEngineError, obstacle
 from triton_claims.errors import Blocked, BrokenError, InputError
 from triton_claims.servers import container_image
-from triton_claims.servers.container import ContainerStart, start_container
+from triton_claims.servers.container import ContainerStart
 from triton_claims.servers.container_image import ensure_image, read_file, run_command
 from triton_claims.servers.container_installation import look_inside
 from triton_claims.servers.container_settings import ContainerSettings
+from triton_claims.servers.container_start import start_container
 from triton_claims.servers.docker_host import connect, docker_host
 from triton_claims.servers.image_distribution import distribute
 from triton_claims.servers.running import ServerFailedToStartError

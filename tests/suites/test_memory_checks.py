@@ -10,7 +10,7 @@ KEEPS, JEMALLOC = "malloc-retention", "allocator-jemalloc-releases"
 CONFTEST = "suites/memory/conftest.py"
 #: Fewer starts, and less sure: what is shown here is not to be missed.
 QUICK = [
-    (CONFTEST, "LOOKS = (7, 12)", "LOOKS = (2,)"),
+    (CONFTEST, "LOOKS = (8, 12, 18)", "LOOKS = (2,)"),
     (CONFTEST, "KEPT = Design(tolerated=0.25, false_alarm=0.02,", "KEPT = Design(0.25, 0.3,"),
     (CONFTEST, "GROWN = Design(tolerated=0.8, false_alarm=0.02,", "GROWN = Design(0.8, 0.3,"),
     (
@@ -18,7 +18,7 @@ QUICK = [
         "ALLOCATOR_DESIGN = Design(tolerated=-0.15, false_alarm=0.03,",
         "ALLOCATOR_DESIGN = Design(-0.15, 0.3,",
     ),
-    (CONFTEST, "ROUNDS = (*LOOKS, 18)", "ROUNDS = LOOKS"),
+    (CONFTEST, "ROUNDS = (7, 12, 18)", "ROUNDS = LOOKS"),
     (CONFTEST, "SETTLING = 13.0", "SETTLING = 0.1"),
 ]
 NO_WORK = (CONFTEST, "FLOATS = (20_000, 60_000, 120_000, 250_000)", "FLOATS = (4, 4, 4, 4)")

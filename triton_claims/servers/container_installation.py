@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from triton_claims.errors import Blocked, BrokenError, InputError
 from triton_claims.servers.allocators import JEMALLOC, TCMALLOC
-from triton_claims.servers.container import ContainerStart, start_container
+from triton_claims.servers.container import ContainerStart
 from triton_claims.servers.container_image import ContainerImage, ensure_image, run_command
+from triton_claims.servers.container_start import start_container
 from triton_claims.servers.environments import environment_for_elsewhere
 from triton_claims.servers.server_options import options_in_help
 
