@@ -18,7 +18,8 @@ QUICK = [
         "ALLOCATOR_DESIGN = Design(tolerated=-0.15, false_alarm=0.03,",
         "ALLOCATOR_DESIGN = Design(-0.15, 0.3,",
     ),
-    (CONFTEST, "ROUNDS = (7, 12, 18)", "ROUNDS = LOOKS"),
+    # A busy machine makes one pair disagree now and then: there is a second look.
+    (CONFTEST, "ROUNDS = (7, 12, 18)", "ROUNDS = (3, 7)"),
     (CONFTEST, "SETTLING = 13.0", "SETTLING = 0.1"),
 ]
 NO_WORK = (CONFTEST, "FLOATS = (20_000, 60_000, 120_000, 250_000)", "FLOATS = (4, 4, 4, 4)")
