@@ -19,7 +19,7 @@ from triton_claims.servers.container_traces import RUN_LABEL
 from triton_claims.verdicts.ledger import read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0
+PATIENCE = 60.0  # seconds; far more than it takes, for the machine may be busy
 _OWNER_LABEL = "triton-claims.owner"
 
 

@@ -213,6 +213,7 @@ def test_an_engine_without_a_runtime_for_gpus_blocks_and_says_what_to_install(ru
     assert "install the NVIDIA Container Toolkit" in cell.reason
 
 
+@pytest.mark.xdist_group("containers-elsewhere")  # not beside tests of slow ways
 def test_sixteen_workers_of_two_runs_share_two_gpus_and_none_at_the_same_time(
     stage, project, gpu_image, docker_engine
 ):

@@ -28,6 +28,9 @@ SCHEMES = ("unix", "tcp", "ssh")
 #: Seconds for a request to an engine that is there; one on another machine may not answer at all.
 REQUEST_TIMEOUT = 60.0
 _CONNECT_TIMEOUT = 10.0
+#: By ssh a process has to start here and two there; ssh itself gives up earlier on a host that is
+#: not there.
+_CONNECT_TIMEOUT_BY_SSH = 40.0
 _NEVER_SENT = (InvalidArgument, InvalidVersion)
 
 
@@ -149,12 +152,13 @@ def connect(host: DockerHost) -> docker.DockerClient:
     Raises:
         Blocked: No engine answers there.
     """
+    patience = _CONNECT_TIMEOUT_BY_SSH if host.is_by_ssh else _CONNECT_TIMEOUT
     with engine_in_words(host):
-        _knock(host, _CONNECT_TIMEOUT)
+        _knock(host, patience)
         client = docker.DockerClient(
             base_url=host.socket_url,
             version="auto",
-            timeout=int(_CONNECT_TIMEOUT),
+            timeout=int(patience),
             tls=_tls(host),
             max_pool_size=32,
         )
