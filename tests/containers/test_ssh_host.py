@@ -106,7 +106,8 @@ class SshServer:
             "PidFile none",
             "PermitRootLogin yes",
             "PasswordAuthentication no",
-            f'SetEnv DOCKER_HOST={docker_engine} "PATH={os.environ["PATH"]}"',
+            # A home of its own: what the user's shell does when it starts is no matter of these.
+            f'SetEnv DOCKER_HOST={docker_engine} HOME={folder} "PATH={os.environ["PATH"]}"',
         )
         self.environment = self.client("user", "known")
 
