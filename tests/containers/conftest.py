@@ -19,7 +19,7 @@ from containers.engines import (
     asked_for,
     obstacle,
 )
-from containers.runs import SuiteRun
+from containers.runs import SuiteRun, copy_image
 from triton_claims.errors import Blocked
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers.container_installation import prepare_image
@@ -77,11 +77,7 @@ def second_machine(docker_engine, server_image):
         pytest.skip(f"no second Docker engine: {problem}")
     try:
         engine.start()
-        with (
-            closing(docker.DockerClient(docker_engine)) as here,
-            closing(docker.DockerClient(engine.socket)) as there,
-        ):
-            there.images.load(here.images.get(server_image).save(named=server_image))
+        copy_image(server_image, docker_engine, engine.socket)
         yield engine
     except NoEngineError as problem:
         pytest.skip(f"no second Docker engine: {problem}")

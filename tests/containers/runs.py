@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,21 +14,21 @@ import docker
 import psutil
 
 from containers.engines import answers
+from polling import PATIENCE, until
 from triton_claims.servers.container_traces import RUN_LABEL
 from triton_claims.verdicts.ledger import read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds; far more than it takes, for the machine may be busy
 _OWNER_LABEL = "triton-claims.owner"
 
 
-def until(what, message):
-    """Polls for something that another process does, which sends no event."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := what()):
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
-    return found
+def copy_image(image, source, destination):
+    """Has an image of one engine in another one, both by URL: through this process, no registry."""
+    with (
+        closing(docker.DockerClient(source)) as here,
+        closing(docker.DockerClient(destination, timeout=120)) as there,
+    ):
+        there.images.load(here.images.get(image).save(named=image))
 
 
 class SuiteRun:

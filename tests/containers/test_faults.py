@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from containers.engines import ask
-from containers.runs import until
+from polling import until
 from triton_claims.servers.container_traces import sweep_host
 from triton_claims.servers.docker_host import connect, docker_host
 

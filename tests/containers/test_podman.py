@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from contextlib import closing
 
-import docker
 import pytest
 
 from containers.engines import NoEngineError
 from containers.podman import Podman, obstacle_to_podman
+from containers.runs import copy_image
 from containers.test_gpus import machine
 from triton_claims.servers.container_image import ensure_image
 from triton_claims.servers.docker_host import docker_host
@@ -65,11 +64,7 @@ def podman_with_image(docker_engine, server_image):
         pytest.skip(f"no podman: {problem}")
     try:
         podman.serve()
-        with (
-            closing(docker.DockerClient(docker_engine)) as here,
-            closing(docker.DockerClient(podman.url, timeout=120)) as there,
-        ):
-            there.images.load(here.images.get(server_image).save(named=server_image))
+        copy_image(server_image, docker_engine, podman.url)
         yield podman
     except NoEngineError as problem:
         pytest.skip(f"no podman: {problem}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from containers.runs import until
+from polling import until
 from triton_claims.servers.container_traces import sweep_host
 from triton_claims.servers.docker_host import docker_host
 

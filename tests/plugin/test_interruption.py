@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from polling import PATIENCE, until
 from triton_claims.servers import scratch
 from triton_claims.verdicts.ledger import read_ledger
 
@@ -39,16 +39,6 @@ CHECKS = """
     def test_never_reached(server):
         pass
 """
-PATIENCE = 60.0
-
-
-def until(what, message):
-    """Polls for something another process does, which sends no event."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := what()):
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
-    return found
 
 
 class Run:

@@ -285,10 +285,10 @@ def must_see_its_gpus(server: ServerContainer) -> None:
     wanted = set(server.start.gpus)
     if not wanted:
         return
-    code, printed = server.run_inside(["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"])
     mig = any(each.startswith("MIG-") for each in wanted)
-    if mig:
-        code, printed = server.run_inside(["nvidia-smi", "-L"])
+    # MIG devices stand in the list for people alone.
+    query = ["-L"] if mig else ["--query-gpu=uuid", "--format=csv,noheader"]
+    code, printed = server.run_inside(["nvidia-smi", *query])
     seen = set(_UUID.findall(printed)) if code == 0 else set()
     if mig:
         seen = {each for each in seen if each.startswith("MIG-")}

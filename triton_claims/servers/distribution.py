@@ -99,7 +99,7 @@ def fetch_packages(packages: Sequence[str], directory: Path, codename: str = "",
     try:
         _download(packages, work, codename)
         for file in work.glob("*.deb"):
-            _run(["dpkg-deb", "--extract", str(file), str(directory)], work)
+            run_step(["dpkg-deb", "--extract", str(file), str(directory)], work)
     finally:
         shutil.rmtree(str(work), ignore_errors=True)
 
@@ -156,7 +156,7 @@ def _download_all(
 
 def _attempt(command: list[str], directory: Path) -> PackageUnavailableError | None:
     try:
-        _run(command, directory)
+        run_step(command, directory)
     except PackageUnavailableError as problem:
         return problem
     return None
@@ -187,7 +187,7 @@ def _names(package: str) -> list[str]:
 def _mirror(work: Path) -> str:
     """Where this system gets its packages from."""
     codename = _os_release().get("VERSION_CODENAME", "")
-    listed = _run(["apt-get", "-c", "system.conf", "update", "--print-uris"], work)
+    listed = run_step(["apt-get", "-c", "system.conf", "update", "--print-uris"], work)
     # 'https://mirror/debian/dists/trixie/InRelease' mirror_debian_dists_trixie_InRelease 0
     address = re.search(rf"^'(\S+)/dists/{re.escape(codename)}/InRelease'", listed, re.MULTILINE)
     if address is None:
@@ -204,7 +204,20 @@ def _os_release() -> dict[str, str]:
     return {name: value.strip("\"'") for name, _, value in pairs}
 
 
-def _run(command: list[str], directory: Path) -> str:
+def run_step(command: list[str], directory: Path, timeout: float = _TIMEOUT) -> str:
+    """Runs one of the distribution's tools to its end, in a language that can be read.
+
+    Args:
+        command: The command.
+        directory: Where.
+        timeout: Seconds it may take.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        PackageUnavailableError: It is not here, failed or took too long; in one line.
+    """
     try:
         run = subprocess.run(
             command,
@@ -215,12 +228,14 @@ def _run(command: list[str], directory: Path) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_TIMEOUT,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        raise PackageUnavailableError(f"{command[0]} took more than {_TIMEOUT} s") from None
+        raise PackageUnavailableError(f"{command[0]} took more than {timeout:g} s") from None
+    except OSError as problem:
+        raise PackageUnavailableError(str(problem)) from None
     if run.returncode:
-        said = run.stdout.splitlines()
+        said = run.stdout.strip().splitlines()
         errors = [line for line in said if line.startswith("E:")] or said[-1:]
         raise PackageUnavailableError(f"{command[0]}: {(errors or ['it said nothing'])[0]}")
     return run.stdout

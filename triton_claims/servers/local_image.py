@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from contextlib import suppress
@@ -26,7 +25,7 @@ from triton_claims.errors import Blocked, BrokenError
 from triton_claims.secrets import redact
 from triton_claims.servers.cache import Progress, build_once, cache_root
 from triton_claims.servers.digests import file_digest
-from triton_claims.servers.distribution import PackageUnavailableError, debian_mirror
+from triton_claims.servers.distribution import PackageUnavailableError, debian_mirror, run_step
 from triton_claims.servers.docker_host import connect, engine_in_words
 from triton_claims.servers.interpreters import linked_library
 from triton_claims.servers.wheels import LIBRARIES, SERVER, STUB, fetch_wheel
@@ -219,14 +218,16 @@ def _base_system(progress: Progress) -> Path:
                 *("debootstrap", "--variant=minbase", "--force-check-gpg"),
                 *(f"--include={','.join(_PACKAGES)}", _SUITE, str(root)),
                 *([mirror] if mirror else []),
-            ]
+            ],
+            folder,
         )
         _run(
             [
                 *("tar", "--create", "--file", str(folder / "system.tar"), "--numeric-owner"),
                 *(f"--exclude={pattern}" for pattern in _NOT_NEEDED),
                 *("--directory", str(root), "."),
-            ]
+            ],
+            folder,
         )
         shutil.rmtree(root)
 
@@ -234,26 +235,11 @@ def _base_system(progress: Progress) -> Path:
     return build_once(folder, build, progress=progress) / "system.tar"
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], folder: Path) -> None:
     try:
-        run = subprocess.run(
-            command,
-            check=False,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_TIMEOUT,
-        )
-    except subprocess.TimeoutExpired:
-        raise _no_system(f"{command[0]} took more than {_TIMEOUT:g} s") from None
-    except OSError as problem:
+        run_step(command, folder, _TIMEOUT)
+    except PackageUnavailableError as problem:
         raise _no_system(str(problem)) from None
-    if run.returncode:
-        said = run.stdout.strip().splitlines()
-        errors = [line for line in said if line.startswith("E:")] or said[-1:]
-        raise _no_system(errors[0] if errors else f"{command[0]} said nothing")
 
 
 def _no_system(why: str) -> Blocked:
