@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from triton_claims.verdicts.ledger import Ledger
 
@@ -76,8 +77,11 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
     yield "started", str(header["started"])
     yield "release", f"{header['release']['container']} (server {header['release']['server']})"
     for number, target in enumerate(header["targets"], start=1):
-        identity = target.get("digest") or f"sha256 {target['sha256']}"
-        yield f"target.{number}", f"{target['target']} {identity}"
+        yield f"target.{number}", _identified(target)
+    if "baseline" in header:
+        yield "baseline", _identified(header["baseline"])
+    if "load_engine" in header:
+        yield "load_engine", str(header["load_engine"])
     yield "suite", f"{header['suite_version']} at {header['suite_commit'] or 'no commit'}"
     yield "notes_digest", str(header["notes_digest"])
     gpus = header.get("gpus", {})
@@ -88,3 +92,8 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
         yield f"host.{name}", str(value)
     for number, shard in enumerate(header.get("shards", ()), start=1):
         yield f"shard.{number}", f"{shard['run']}: {' '.join(shard['options'])}"
+
+
+def _identified(target: Mapping[str, Any]) -> str:
+    identity = target.get("digest") or f"sha256 {target['sha256']}"
+    return f"{target['target']} {identity}"

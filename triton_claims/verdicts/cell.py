@@ -71,6 +71,7 @@ class Cell:
         seconds: How long the check took, its share of starting servers included.
         reproduce: The command that decides this cell again.
         docker_host: The Docker host its servers ran on, by name; None without containers.
+        baseline_version: What the server reports that it was compared with, where it was.
         shard: The run that decided it, where the ledger was merged from several; None elsewhere.
     """
 
@@ -89,6 +90,7 @@ class Cell:
     seconds: float = 0.0
     reproduce: str = ""
     docker_host: str | None = None
+    baseline_version: str | None = None
     shard: str | None = None
 
     @property
