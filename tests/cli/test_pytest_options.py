@@ -44,6 +44,10 @@ WRONG = {
     "--baseline=install:/nowhere": "ERROR: --baseline: '/nowhere' holds no tritonserver",
     "--load-engine=wrk": "ERROR: --load-engine: 'wrk' is unknown: expected one of auto, client, ",
     "--load-engine=": "ERROR: --load-engine: '' is unknown",
+    "--ceilings=nowhere.toml": "ERROR: nowhere.toml:1: cannot be read: No such file",
+    "--ceilings=": "ERROR: --ceilings: '' is no file",
+    "--ceilings=README.md": "ERROR: README.md:3: found no valid TOML",
+    "--ceilings-from-elsewhere": "ERROR: --ceilings-from-elsewhere: there are no limits to take",
     "--release=25.1": "ERROR: --release: '25.1' is no release we know",
     "--release=23.07": "ERROR: --release: ",
     "--gpu=everything": "ERROR: --gpu: 'everything' is not here: expected arch, all, none",
@@ -102,8 +106,8 @@ OPTIONS = {
     "--docker-option": (),
     "--docker-models": None,
 }
-#: Read where the project has images; this one has none.
-OTHERS = {"--image": ()}
+#: Read where the project has images, and a file of limits; this one has none.
+OTHERS = {"--image": (), "--ceilings": None, "--ceilings-from-elsewhere": False}
 
 
 def config_of(root, **options):

@@ -219,7 +219,7 @@ def test_a_note_with_several_promises_maps_to_each(knowledge):
     assert len(notes["known issues", 22]) == 4
 
 
-@pytest.mark.parametrize("name", ["release", "claims", "every-release"])
+@pytest.mark.parametrize("name", ["release", "claims", "every-release", "ceilings"])
 def test_a_schema_is_valid_and_explains_every_key(name):
     schema = json.loads(schema_path(name).read_text())
     Draft202012Validator.check_schema(schema)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from triton_claims.verdicts.ledger import Ledger
+
+_MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def suite_commit(root: Path) -> str | None:
@@ -49,8 +53,10 @@ def host_facts() -> dict[str, str | float | None]:
         "distribution": _distribution(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "python": platform.python_version(),
+        "machine_id": _machine_id(),
     }
 
 
@@ -59,6 +65,18 @@ def _distribution() -> str | None:
         return platform.freedesktop_os_release().get("PRETTY_NAME")
     except OSError:
         return None
+
+
+def _machine_id() -> str | None:
+    """The same for each boot of a machine, and another for another one; does not tell its id."""
+    for path in _MACHINE_IDS:
+        try:
+            told = path.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue
+        if re.fullmatch("[0-9a-f]{32}", told):  # it may be empty, or "uninitialized"
+            return hashlib.sha256(f"triton-claims {told}".encode()).hexdigest()[:16]
+    return None
 
 
 def _processor() -> str | None:
