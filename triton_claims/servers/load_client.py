@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -67,26 +67,47 @@ class ClientEngine:
             BrokenError: A request was refused, not answered in time, or answered wrongly.
             ValueError: The load is not for that protocol.
         """
-        if protocol not in load.protocols:
-            raise ValueError(f"found {protocol}, expected one of {load.protocols} for {load.name}")
-        sequences = itertools.count(
-            secrets.choice(range(FIRST_SEQUENCE, LAST_SEQUENCE // 2, 10**9))
-        )
-        with ExitStack() as stack:
-            senders = []
-            for _ in range(load.load.concurrency):
-                regions = None
-                if load.request.shared_memory:
-                    regions = stack.enter_context(regions_for(server, load.request))
-                sender = _Sender(server, protocol, load.request, sequences, regions)
-                stack.callback(sender.close)
-                senders.append(sender)
+        with _senders(server, protocol, load, load.load.concurrency) as senders:
             for sender in senders:
-                sender.check_one()
+                sender.check_all()
             latencies = run_load([sender.send for sender in senders], load.load)
             for sender in senders:
                 sender.check_last()
+                sender.end_sequence()
         return latencies
+
+
+def check_answers(server: RunningServer, protocol: str, load: NamedLoad) -> None:
+    """Sends as few requests of a load as get all kinds of its answers, and looks at these.
+
+    Raises:
+        ServerDiedError: The server ended meanwhile.
+        Blocked: The load needs shared memory, which the server does not share.
+        BrokenError: A request was refused, not answered in time, or answered wrongly.
+        ValueError: The load is not for that protocol.
+    """
+    with _senders(server, protocol, load, 1) as (sender,):
+        sender.check_all()
+
+
+@contextmanager
+def _senders(
+    server: RunningServer, protocol: str, load: NamedLoad, number: int
+) -> Iterator[list[_Sender]]:
+    if protocol not in load.protocols:
+        raise ValueError(f"found {protocol}, expected one of {load.protocols} for {load.name}")
+    request = load.request
+    sequences = itertools.count(secrets.choice(range(FIRST_SEQUENCE, LAST_SEQUENCE // 2, 10**9)))
+    with ExitStack() as stack:
+        senders = []
+        for _ in range(number):
+            regions = None
+            if request.shared_memory:
+                regions = stack.enter_context(regions_for(server, request))
+            sender = _Sender(server, protocol, request, sequences, regions)
+            stack.callback(sender.close)
+            senders.append(sender)
+        yield senders
 
 
 class _Sender:
@@ -126,28 +147,33 @@ class _Sender:
         if self._position == self._request.sequence_length:
             self._position, self._sequence = 0, next(self._sequences)
 
-    def check_one(self) -> None:
+    def check_all(self) -> None:
         """Sends as much as has answers of its own, and looks at all of them."""
         for _ in range(self._request.sequence_length):
             self.send()
             self.check_last()
 
     def check_last(self) -> None:
-        """Looks at the last answer; ends a sequence that is under way.
+        """Looks at the last answer.
 
         Raises:
             BrokenError: The answer is wrong.
         """
         position = (self._position - 1) % self._request.sequence_length
         found = (
-            self._connection.read(self._last, self._request)
-            if not self._regions
-            else (self._regions.read(),)
+            (self._regions.read(),)
+            if self._regions
+            else self._connection.read(self._last, self._request)
         )
         expected = self._request.answers
         if self._request.mode == "sequence":
             expected = (expected[position],)
         _must_be(self._words, found, expected)
+
+    def end_sequence(self) -> None:
+        """Ends a sequence that is under way: a server keeps room for it."""
+        while self._position:
+            self.send()
 
     def close(self) -> None:
         """Closes its connection."""

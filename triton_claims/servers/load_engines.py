@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from triton_claims.errors import Blocked
 from triton_claims.servers.load_client import ClientEngine
+from triton_claims.servers.perf_analyzer import PerfAnalyzer, why_not
+from triton_claims.servers.perf_analyzer_program import perf_analyzer_program
 
 if TYPE_CHECKING:
     from triton_claims.measure.load import Latencies
@@ -38,6 +41,35 @@ class LoadEngine(Protocol):
         """
 
 
+class AutomaticEngine:
+    """Perf Analyzer where it is for a load, and the client otherwise.
+
+    It chooses by the load alone: what is compared is measured by one engine.
+
+    Args:
+        analyzer: Perf Analyzer; None where it does not run here.
+    """
+
+    name = "auto"
+
+    def __init__(self, analyzer: PerfAnalyzer | None) -> None:
+        self._analyzer = analyzer
+        self._client = ClientEngine()
+
+    def name_for(self, load: NamedLoad) -> str:
+        """What puts this very load on a server, with its version."""
+        return self._chosen(load).name_for(load)
+
+    def run(self, server: RunningServer, protocol: str, load: NamedLoad) -> Latencies:
+        """Puts a load on a server."""
+        return self._chosen(load).run(server, protocol, load)
+
+    def _chosen(self, load: NamedLoad) -> LoadEngine:
+        if self._analyzer is None or why_not(load):
+            return self._client
+        return self._analyzer
+
+
 def load_engine(choice: str, releases: Releases, progress: Progress) -> LoadEngine:
     """What a choice stands for.
 
@@ -53,6 +85,14 @@ def load_engine(choice: str, releases: Releases, progress: Progress) -> LoadEngi
     """
     if choice not in CHOICES:
         raise ValueError(f"found {choice!r}, expected one of {', '.join(CHOICES)}")
-    if choice == "perf_analyzer":
-        progress(f"no Perf Analyzer yet, of {len(releases)} releases")
-    return ClientEngine()
+    if choice == "client":
+        return ClientEngine()
+    wheel = releases.newest_client()
+    try:
+        analyzer = PerfAnalyzer(perf_analyzer_program(wheel, progress))
+    except Blocked as missing:
+        if choice == "perf_analyzer":
+            raise
+        progress(f"loads are put on by the client: {missing.reason}")
+        return AutomaticEngine(None)
+    return analyzer if choice == "perf_analyzer" else AutomaticEngine(analyzer)
