@@ -51,6 +51,29 @@ class Wheel:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientPackage:
+    """The wheel of the release's client, for what it brings along beside Python: Perf Analyzer.
+
+    Args:
+        distribution: The distribution's name.
+        version: The client's version.
+        filename: The file's name.
+        sha256: The file's digest, 64 hexadecimal digits.
+        size: The file's size in bytes.
+        glibc: The oldest glibc that its programs run with, such as ``2.38``.
+        source: How that is known.
+    """
+
+    distribution: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    glibc: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One bullet, or one falsifiable sentence, of a release's notes. Its text is not kept.
 
@@ -86,6 +109,7 @@ class Release:
         notes: Its notes, in the file's order; empty where they are not mapped.
         source: Where the two versions are known from.
         path: The file.
+        client: The wheel of its client, where its programs are used.
         standing: The ids of the claims that are asked of every release.
     """
 
@@ -95,6 +119,7 @@ class Release:
     notes: tuple[Note, ...]
     source: str
     path: Path
+    client: ClientPackage | None = None
     standing: tuple[str, ...] = ()
 
     @property
@@ -172,6 +197,19 @@ class Releases(Mapping[str, Release]):
         """
         return self._newest([release for release in self.values() if release.wheel], "a wheel")
 
+    def newest_client(self) -> ClientPackage:
+        """Give the client of the newest release whose client's programs are used.
+
+        Raises:
+            InputError: No release has such a client.
+        """
+        clients = [release.client for release in self.values() if release.client]
+        if not clients:
+            raise InputError(
+                "found no release with a client, expected at least one", where=str(self._directory)
+            )
+        return clients[-1]
+
     def _newest(self, releases: list[Release], wanted: str) -> Release:
         if not releases:
             raise InputError(
@@ -231,22 +269,33 @@ def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
         notes=_read_notes(document),
         source=data["source"],
         path=document.path,
+        client=_read_client(document),
         standing=standing,
     )
 
 
 def _read_wheel(document: Document) -> Wheel | None:
-    data = document.data.get("wheel")
+    data = _read_file(document, "wheel")
+    return None if data is None else Wheel(**{**data, "stubs": tuple(data["stubs"])})
+
+
+def _read_client(document: Document) -> ClientPackage | None:
+    data = _read_file(document, "client")
+    return None if data is None else ClientPackage(**data)
+
+
+def _read_file(document: Document, table: str) -> dict[str, Any] | None:
+    data: dict[str, Any] | None = document.data.get(table)
     if data is None:
         return None
     start = f"{data['distribution'].replace('-', '_')}-{data['version']}-"
     if not data["filename"].startswith(start):
         raise document.error(
             f"found {data['filename']!r}, expected a name that starts with {start!r}",
-            "wheel",
+            table,
             "filename",
         )
-    return Wheel(**{**data, "stubs": tuple(data["stubs"])})
+    return data
 
 
 def _read_notes(document: Document) -> tuple[Note, ...]:
