@@ -88,6 +88,7 @@ def test_readme_options_are_those_there_are():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for option in (
         *("--release", "--target", "--gpu", "--claim", "--require", "--reports"),
+        *("--baseline", "--load-engine", "--ceilings"),
         *("--docker-host", "--docker-label", "--docker-option", "--docker-models", "--image"),
     ):
         assert f"{option}=" in answer

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from triton_claims import __version__
 from triton_claims.errors import Blocked, InputError, TritonClaimsError
+from triton_claims.notes.ceilings import load_ceilings
 from triton_claims.notes.images import with_users_images
 from triton_claims.notes.knowledge import Knowledge, find_root, load_knowledge, release_to_check
+from triton_claims.report.ceilings_file import ceilings_text
+from triton_claims.report.derived import replace_file
 from triton_claims.report.junit import junit_xml
 from triton_claims.report.sentence import count, sentences
 from triton_claims.report.shards import read_shard, write_merged
@@ -124,6 +129,37 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take shards of different versions of the suite for one run",
     )
+
+    ceilings = commands.add_parser(
+        "ceilings", help="limits of latency and start-up time", allow_abbrev=False
+    )
+    words = "records limits from a run's ledger, for pytest's --ceilings"
+    recording = ceilings.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "record", help=words, description=words, allow_abbrev=False
+    )
+    recording.set_defaults(command=_record_ceilings)
+    recording.add_argument("ledger", metavar="LEDGER", type=Path, help="a run's ledger.jsonl")
+    recording.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        default=Path("ceilings.toml"),
+        help="default: ceilings.toml",
+    )
+    recording.add_argument(
+        "--margin",
+        metavar="SHARE",
+        type=float,
+        default=0.2,
+        help="by how much the limits are wider than what was measured; default: 0.2",
+    )
+    recording.add_argument(
+        "--for-releases",
+        metavar="GLOB",
+        help="the releases they are for, such as '*'; default: the one measured",
+    )
+    recording.add_argument("--force", action="store_true", help="overwrite the file")
 
     fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
     fetch.add_argument(
@@ -239,6 +275,41 @@ def _merge(options: argparse.Namespace) -> int:
             _say(f"{shard.ledger.path}: {count(shard.missing, 'picture')} missing, left out")
     _say(f"{count(len(shards), 'shard')} merged: {options.output}")
     return 0 if merged.passes else BAD_NEWS
+
+
+def _record_ceilings(options: argparse.Namespace) -> int:
+    margin = options.margin
+    if not 0 <= margin < math.inf:
+        raise InputError(f"found {margin}, expected a share such as 0.2", where="--margin")
+    releases = options.for_releases
+    if releases is not None and not re.fullmatch("[0-9.*?]{1,20}", releases):
+        raise InputError(
+            f"{releases!r} matches no release: expected a container version, or a glob such as "
+            "'24.*' or '*'",
+            where="--for-releases",
+        )
+    text = ceilings_text(
+        read_ledger(options.ledger), _knowledge().releases, margin=margin, release=releases
+    )
+    output: Path = options.output
+    try:
+        if os.path.lexists(output) and not options.force:
+            raise InputError(
+                f"{str(output)!r} is there already: name another file, or overwrite it by --force",
+                where="--output",
+            )
+        if output.is_dir():
+            raise InputError(f"{str(output)!r} is a folder", where="--output")
+        replace_file(output, text)
+    except (OSError, ValueError) as problem:  # ValueError: a NUL byte in the path
+        reason = getattr(problem, "strerror", None) or problem
+        raise InputError(f"cannot write {str(output)!r}: {reason}", where="--output") from None
+    recorded = load_ceilings(output)
+    _say(
+        f"{count(len(recorded.loads), 'load')} and {count(len(recorded.starts), 'start')} "
+        f"limited: {output}"
+    )
+    return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:

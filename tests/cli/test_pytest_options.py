@@ -39,6 +39,15 @@ WRONG = {
     "--target=install:/nowhere": "ERROR: --target: '/nowhere' holds no tritonserver",
     "--target=a\nb:\x1b[31m": "ERROR: --target: 'a\\nb:\\x1b[31m' is no target",
     "--target=docker:x": "ERROR: --target: 'docker' is no kind of target",
+    "--baseline=": "ERROR: --baseline: '' is no target",
+    "--baseline=wheel:23.01": "ERROR: --baseline: '23.01' is no release we know",
+    "--baseline=install:/nowhere": "ERROR: --baseline: '/nowhere' holds no tritonserver",
+    "--load-engine=wrk": "ERROR: --load-engine: 'wrk' is unknown: expected one of auto, client, ",
+    "--load-engine=": "ERROR: --load-engine: '' is unknown",
+    "--ceilings=nowhere.toml": "ERROR: nowhere.toml:1: cannot be read: No such file",
+    "--ceilings=": "ERROR: --ceilings: '' is no file",
+    "--ceilings=README.md": "ERROR: README.md:3: found no valid TOML",
+    "--ceilings-from-elsewhere": "ERROR: --ceilings-from-elsewhere: there are no limits to take",
     "--release=25.1": "ERROR: --release: '25.1' is no release we know",
     "--release=23.07": "ERROR: --release: ",
     "--gpu=everything": "ERROR: --gpu: 'everything' is not here: expected arch, all, none",
@@ -88,6 +97,8 @@ OPTIONS = {
     "--gpu": (),
     "--claim": (),
     "--release": None,
+    "--baseline": None,
+    "--load-engine": None,
     "--require": None,
     "--reports": None,
     "--docker-host": (),
@@ -95,8 +106,8 @@ OPTIONS = {
     "--docker-option": (),
     "--docker-models": None,
 }
-#: Read where the project has images; this one has none.
-OTHERS = {"--image": ()}
+#: Read where the project has images, and a file of limits; this one has none.
+OTHERS = {"--image": (), "--ceilings": None, "--ceilings-from-elsewhere": False}
 
 
 def config_of(root, **options):
@@ -124,7 +135,7 @@ def test_whatever_an_option_is_given_it_is_valid_or_told_in_one_line(project, op
     complaints = []
     for case in range(100):
         rng = seeded(option, case)
-        value = target(rng) if name == "target" else text(rng)
+        value = target(rng) if name in {"target", "baseline"} else text(rng)
         if name == "reports" and "\0" in value:
             continue  # no shell passes on a NUL
         if name == "reports":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from triton_claims.errors import InputError
 from triton_claims.notes.catalogue import Catalogue, load_catalogue
 from triton_claims.notes.checks import CheckLocation, find_checks
+from triton_claims.notes.every_release import StandingClaim, load_standing_claims
 from triton_claims.notes.images import Images, load_images
 from triton_claims.notes.releases import Releases, load_releases
 
@@ -31,6 +32,7 @@ class Knowledge:
         checks: The check of each claim that has one, by claim id.
         root: The project's root.
         images: The images that releases are shipped in; None where the data tell of none.
+        standing: What is asked of every release.
     """
 
     releases: Releases
@@ -38,6 +40,7 @@ class Knowledge:
     checks: Mapping[str, CheckLocation]
     root: Path
     images: Images | None = None
+    standing: tuple[StandingClaim, ...] = ()
 
 
 def find_root(folder: Path) -> Path:
@@ -87,17 +90,21 @@ def load_knowledge(root: Path) -> Knowledge:
 
     Raises:
         InputError: One of the files is not as it should be, a note maps to no claim or to an
-            unknown one, a claim belongs to no note, or a check decides an unknown claim.
+            unknown one, a claim belongs to no note and is not asked of every release, an unknown
+            one is, or a check decides an unknown claim.
     """
     images = root / "releases" / "images.toml"
+    standing = load_standing_claims(root / "releases" / "every-release.toml")
     knowledge = Knowledge(
-        releases=load_releases(root / "releases"),
+        releases=load_releases(root / "releases", tuple(each.claim for each in standing)),
         catalogue=load_catalogue(root / "releases" / "claims.toml"),
         checks=find_checks(root / "suites", root),
         root=root,
         images=load_images(images) if images.exists() else None,
+        standing=standing,
     )
     _check_notes(knowledge)
+    _check_standing(knowledge)
     _check_claims(knowledge)
     _check_checks(knowledge)
     return knowledge
@@ -121,8 +128,19 @@ def _check_notes(knowledge: Knowledge) -> None:
                     )
 
 
+def _check_standing(knowledge: Knowledge) -> None:
+    for index, standing in enumerate(knowledge.standing, start=1):
+        if standing.claim not in knowledge.catalogue:
+            raise InputError(
+                f"asked#{index}.claim: found {standing.claim!r}, expected the id of a claim in "
+                f"{knowledge.catalogue.path.name}",
+                where=standing.where,
+            )
+
+
 def _check_claims(knowledge: Knowledge) -> None:
     mapped = {claim for release in knowledge.releases.values() for claim in release.claims}
+    mapped.update(standing.claim for standing in knowledge.standing)
     for index, claim in enumerate(knowledge.catalogue.values(), start=1):
         if claim.id not in mapped:
             raise InputError(

@@ -1,8 +1,8 @@
 """Releases: the data of ``releases/*.toml``, one file a release.
 
 A release says which container and server version belong together, which wheel carries that server,
-and which claims each of its notes maps to. Three files of that folder are no releases: the
-catalogue of claims, the accepted verdicts and the images.
+and which claims each of its notes maps to. Four files of that folder are no releases: the
+catalogue of claims, what is asked of every release, the accepted verdicts and the images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NO_RELEASES = frozenset({"claims.toml", "acceptances.toml", "images.toml"})
+_NO_RELEASES = frozenset({"claims.toml", "every-release.toml", "acceptances.toml", "images.toml"})
+
+#: What stands in the place of a section for a claim that no note promises.
+ASKED_OF_EVERY_RELEASE = "asked of every release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,29 @@ class Wheel:
     sha256: str
     size: int
     stubs: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPackage:
+    """The wheel of the release's client, for what it brings along beside Python: Perf Analyzer.
+
+    Args:
+        distribution: The distribution's name.
+        version: The client's version.
+        filename: The file's name.
+        sha256: The file's digest, 64 hexadecimal digits.
+        size: The file's size in bytes.
+        glibc: The oldest glibc that its programs run with, such as ``2.38``.
+        source: How that is known.
+    """
+
+    distribution: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    glibc: str
     source: str
 
 
@@ -83,6 +109,8 @@ class Release:
         notes: Its notes, in the file's order; empty where they are not mapped.
         source: Where the two versions are known from.
         path: The file.
+        client: The wheel of its client, where its programs are used.
+        standing: The ids of the claims that are asked of every release.
     """
 
     container: str
@@ -91,11 +119,24 @@ class Release:
     notes: tuple[Note, ...]
     source: str
     path: Path
+    client: ClientPackage | None = None
+    standing: tuple[str, ...] = ()
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """The ids of the claims its notes map to: each once, in the notes' order."""
-        return tuple(dict.fromkeys(claim for note in self.notes for claim in note.claims))
+        """The ids of its claims, each once: of its notes, and then those asked of every release.
+
+        There are none where its notes are not mapped.
+        """
+        if not self.notes:
+            return ()
+        noted = (claim for note in self.notes for claim in note.claims)
+        return tuple(dict.fromkeys((*noted, *self.standing)))
+
+    def origin_of(self, claim: str) -> str:
+        """Where one of its claims comes from: the section of the notes, or "asked of ..."."""
+        sections = (note.section for note in self.notes if claim in note.claims)
+        return next(sections, ASKED_OF_EVERY_RELEASE)
 
     @property
     def notes_digest(self) -> str:
@@ -156,6 +197,19 @@ class Releases(Mapping[str, Release]):
         """
         return self._newest([release for release in self.values() if release.wheel], "a wheel")
 
+    def newest_client(self) -> ClientPackage:
+        """Give the client of the newest release whose client's programs are used.
+
+        Raises:
+            InputError: No release has such a client.
+        """
+        clients = [release.client for release in self.values() if release.client]
+        if not clients:
+            raise InputError(
+                "found no release with a client, expected at least one", where=str(self._directory)
+            )
+        return clients[-1]
+
     def _newest(self, releases: list[Release], wanted: str) -> Release:
         if not releases:
             raise InputError(
@@ -164,8 +218,12 @@ class Releases(Mapping[str, Release]):
         return releases[-1]
 
 
-def load_releases(directory: Path) -> Releases:
+def load_releases(directory: Path, standing: tuple[str, ...] = ()) -> Releases:
     """Read all releases of a folder.
+
+    Args:
+        directory: The folder.
+        standing: The ids of the claims that are asked of every release.
 
     Raises:
         InputError: There is none, or one of them is not as it should be.
@@ -178,7 +236,7 @@ def load_releases(directory: Path) -> Releases:
     releases: list[Release] = []
     for path in paths:
         document = Document(path)
-        release = _read_release(document)
+        release = _read_release(document, standing)
         _check_unique(document, release, releases)
         if path.stem != release.container:
             raise document.error(
@@ -201,7 +259,7 @@ def _check_unique(document: Document, release: Release, others: list[Release]) -
             )
 
 
-def _read_release(document: Document) -> Release:
+def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
     check_structure(document, "release")
     data = document.data
     return Release(
@@ -211,21 +269,33 @@ def _read_release(document: Document) -> Release:
         notes=_read_notes(document),
         source=data["source"],
         path=document.path,
+        client=_read_client(document),
+        standing=standing,
     )
 
 
 def _read_wheel(document: Document) -> Wheel | None:
-    data = document.data.get("wheel")
+    data = _read_file(document, "wheel")
+    return None if data is None else Wheel(**{**data, "stubs": tuple(data["stubs"])})
+
+
+def _read_client(document: Document) -> ClientPackage | None:
+    data = _read_file(document, "client")
+    return None if data is None else ClientPackage(**data)
+
+
+def _read_file(document: Document, table: str) -> dict[str, Any] | None:
+    data: dict[str, Any] | None = document.data.get(table)
     if data is None:
         return None
     start = f"{data['distribution'].replace('-', '_')}-{data['version']}-"
     if not data["filename"].startswith(start):
         raise document.error(
             f"found {data['filename']!r}, expected a name that starts with {start!r}",
-            "wheel",
+            table,
             "filename",
         )
-    return Wheel(**{**data, "stubs": tuple(data["stubs"])})
+    return data
 
 
 def _read_notes(document: Document) -> tuple[Note, ...]:

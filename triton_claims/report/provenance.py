@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +13,12 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from triton_claims.verdicts.ledger import Ledger
+
+_MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def suite_commit(root: Path) -> str | None:
@@ -48,8 +53,10 @@ def host_facts() -> dict[str, str | float | None]:
         "distribution": _distribution(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "python": platform.python_version(),
+        "machine_id": _machine_id(),
     }
 
 
@@ -58,6 +65,18 @@ def _distribution() -> str | None:
         return platform.freedesktop_os_release().get("PRETTY_NAME")
     except OSError:
         return None
+
+
+def _machine_id() -> str | None:
+    """The same for each boot of a machine, and another for another one; does not tell its id."""
+    for path in _MACHINE_IDS:
+        try:
+            told = path.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue
+        if re.fullmatch("[0-9a-f]{32}", told):  # it may be empty, or "uninitialized"
+            return hashlib.sha256(f"triton-claims {told}".encode()).hexdigest()[:16]
+    return None
 
 
 def _processor() -> str | None:
@@ -76,8 +95,11 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
     yield "started", str(header["started"])
     yield "release", f"{header['release']['container']} (server {header['release']['server']})"
     for number, target in enumerate(header["targets"], start=1):
-        identity = target.get("digest") or f"sha256 {target['sha256']}"
-        yield f"target.{number}", f"{target['target']} {identity}"
+        yield f"target.{number}", _identified(target)
+    if "baseline" in header:
+        yield "baseline", _identified(header["baseline"])
+    if "load_engine" in header:
+        yield "load_engine", str(header["load_engine"])
     yield "suite", f"{header['suite_version']} at {header['suite_commit'] or 'no commit'}"
     yield "notes_digest", str(header["notes_digest"])
     gpus = header.get("gpus", {})
@@ -88,3 +110,8 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
         yield f"host.{name}", str(value)
     for number, shard in enumerate(header.get("shards", ()), start=1):
         yield f"shard.{number}", f"{shard['run']}: {' '.join(shard['options'])}"
+
+
+def _identified(target: Mapping[str, Any]) -> str:
+    identity = target.get("digest") or f"sha256 {target['sha256']}"
+    return f"{target['target']} {identity}"

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 def sentences(ledger: Ledger) -> Iterator[str]:
-    """One sentence a target, then the run as a whole."""
+    """One sentence a target, one for the baseline, then the run as a whole."""
     by_target: dict[str, list[Cell]] = {target["target"]: [] for target in ledger.header["targets"]}
     for cell in ledger.cells:
         by_target.setdefault(cell.target, []).append(cell)
     for target, cells in by_target.items():
         if cells:
             yield _of_target(target, cells, ledger.header["release"])
+    if "baseline" in ledger.header:
+        yield _of_baseline(ledger)
     if "staged" in ledger.header.get("gpus", {}).get("origin", ""):
         yield "The GPUs are staged: nothing that is told of cells on them speaks of a real GPU."
     yield _of_run(ledger)
@@ -55,6 +57,15 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     if unknown:
         parts.append("nothing is known of " + ", ".join(unknown))
     return f"{target} is Triton {version}, {_age(version, release)}: " + "; ".join(parts) + "."
+
+
+def _of_baseline(ledger: Ledger) -> str:
+    baseline = ledger.header["baseline"]
+    told = (cell.baseline_version for cell in ledger.cells)
+    version = next(filter(None, told), None) or baseline["server_version"]
+    named = f"{baseline['target']}, Triton {version}" if version else baseline["target"]
+    compared = sum(cell.baseline_version is not None for cell in ledger.cells)
+    return f"The baseline is {named}: {count(compared, 'cell')} compared with it."
 
 
 def _age(version: str, release: dict[str, str]) -> str:

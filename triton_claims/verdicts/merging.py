@@ -132,7 +132,12 @@ def _in_words(counts: Mapping[str, int]) -> str:
 
 def _refuse_different_runs(shards: Sequence[Ledger], *, allow_different_suites: bool) -> None:
     first = shards[0]
-    facts = {"release": _release, "notes": _notes}
+    facts = {
+        "release": _release,
+        "notes": _notes,
+        "the baseline": _baseline,
+        "the load engine": _load_engine,
+    }
     if not allow_different_suites:
         facts["suite"] = _suite
     runs: dict[str, Ledger] = {}
@@ -164,6 +169,14 @@ def _notes(shard: Ledger) -> str:
     return str(shard.header["notes_digest"])
 
 
+def _baseline(shard: Ledger) -> str:
+    return str(shard.header.get("baseline", {}).get("target", "none"))
+
+
+def _load_engine(shard: Ledger) -> str:
+    return str(shard.header.get("load_engine", "auto"))
+
+
 def _suite(shard: Ledger) -> str:
     return f"{shard.header['suite_version']} at {shard.header['suite_commit'] or 'no commit'}"
 
@@ -182,7 +195,7 @@ def _refuse_twin_cells(shards: Sequence[Ledger]) -> None:
 
 
 def _targets(shards: Sequence[Ledger]) -> dict[str, dict[str, Any]]:
-    """What is known of each target by all shards together.
+    """What is known of each target, and of the baseline, by all shards together.
 
     Raises:
         InputError: Two shards know different servers under one id.
@@ -190,7 +203,7 @@ def _targets(shards: Sequence[Ledger]) -> dict[str, dict[str, Any]]:
     targets: dict[str, dict[str, Any]] = {}
     told: dict[tuple[str, str], Ledger] = {}
     for shard in shards:
-        for mine in shard.header["targets"]:
+        for mine in _servers(shard):
             known = targets.setdefault(mine["target"], {})
             for name, value in mine.items():
                 if known.get(name) is None:
@@ -206,6 +219,11 @@ def _targets(shards: Sequence[Ledger]) -> dict[str, dict[str, Any]]:
                         where=shard.where(),
                     )
     return targets
+
+
+def _servers(shard: Ledger) -> list[dict[str, Any]]:
+    baseline = shard.header.get("baseline")
+    return [*shard.header["targets"], *([baseline] if baseline else [])]
 
 
 def _refuse_different_servers(shards: Sequence[Ledger]) -> None:
@@ -257,6 +275,7 @@ def _header(shards: Sequence[Ledger], targets: Mapping[str, Mapping[str, Any]]) 
         "suite_commit": headers[0]["suite_commit"] if len(commits) == 1 else ", ".join(commits),
         "notes_digest": headers[0]["notes_digest"],
         "options": [],
+        **_comparing(headers, targets),
         "host": {
             name: value
             for name, value in headers[0]["host"].items()
@@ -280,6 +299,17 @@ def _header(shards: Sequence[Ledger], targets: Mapping[str, Mapping[str, Any]]) 
             for shard in shards
         ],
     }
+
+
+def _comparing(
+    headers: Sequence[Mapping[str, Any]], targets: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What all shards compared with, and by which loads."""
+    first = headers[0]
+    comparing = {name: first[name] for name in ("baseline", "load_engine") if name in first}
+    if "baseline" in comparing:
+        comparing["baseline"] = dict(targets[comparing["baseline"]["target"]])
+    return comparing
 
 
 def _gpus(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
