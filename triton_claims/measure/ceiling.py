@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from triton_claims.errors import BrokenError
 from triton_claims.measure.bursts import dispersion
-from triton_claims.measure.comparison import Outcome
+from triton_claims.measure.comparison import Outcome, overall
 from triton_claims.measure.throughput import Floor, judge_floor, throughput_bound
 
 if TYPE_CHECKING:
@@ -208,19 +208,6 @@ class LoadVerdict:
     def __str__(self) -> str:
         """One sentence for each limit."""
         return "; ".join(str(each) for each in self.judgements)
-
-
-def overall(outcomes: list[Outcome]) -> Outcome:
-    """Of several questions that must all be answered with yes.
-
-    Raises:
-        ValueError: There are none.
-    """
-    if not outcomes:
-        raise ValueError("found nothing that was judged, expected some outcomes")
-    if Outcome.VIOLATED in outcomes:
-        return Outcome.VIOLATED
-    return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.MET
 
 
 def judge_until_decided(
