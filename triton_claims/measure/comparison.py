@@ -147,11 +147,11 @@ class Comparison:
     @property
     def measured(self) -> str:
         """What was seen, in words, without what it comes to."""
-        confidence = 1 - self.design.level_at(len(self.a))
+        confidence = 100 * (1 - self.design.level_at(len(self.a)))
         return (
-            f"median ratio {self.ratio:.3g}, between {self.low:.3g} and {self.high:.3g} (each "
-            f"bound at {confidence:.2%}), in {len(self.a)} pairs of server starts; at most "
-            f"{1 + self.design.tolerated:.3g} is tolerated"
+            f"median ratio {self.ratio:.4g}, between {self.low:.4g} and {self.high:.4g} (each "
+            f"bound at {confidence:.6g}%), in {len(self.a)} pairs of server starts; at most "
+            f"{1 + self.design.tolerated:.4g} is tolerated"
         )
 
     @property
@@ -159,7 +159,7 @@ class Comparison:
         """How much more would decide, in words."""
         if self.more_pairs is None:
             return (
-                f"the ratio is too close to {1 + self.design.tolerated:.3g} for any number of "
+                f"the ratio is too close to {1 + self.design.tolerated:.4g} for any number of "
                 "pairs that is worth waiting for"
             )
         return f"some {self.more_pairs} more pairs would decide"

@@ -193,7 +193,7 @@ class Figure:
             )
         if self.more_pairs is None:
             return (
-                f"the ratio is too close to {1 + self.comparison.design.tolerated:.3g} for any "
+                f"the ratio is too close to {1 + self.comparison.design.tolerated:.4g} for any "
                 "number of pairs that is worth waiting for"
             )
         return f"some {self.more_pairs} more pairs would decide"
@@ -203,7 +203,7 @@ class Figure:
         words = (
             f"{self.name}: {self.comparison.measured}; starts of A differ by {self.spread_a:.1%}, "
             f"those of B by {self.spread_b:.1%}; the smallest ratio found is "
-            f"{self.comparison.smallest:.3g}: {self.outcome.value}"
+            f"{self.comparison.smallest:.4g}: {self.outcome.value}"
         )
         if self.outcome is Outcome.UNDECIDED:
             return f"{words}; {self.needed}"
@@ -358,10 +358,24 @@ def _figure(name: str, a: Sequence[float], b: Sequence[float], design: Regressio
         return replace(figure, outcome=Outcome.UNDECIDED)
     if outcome is not Outcome.UNDECIDED or figure.is_unsteady:
         return figure
-    total = design.pairs_for(name, comparison.ratio - 1, spread)
-    if total is not None and total <= len(a):  # the luck of this time
-        total = design.extended(len(a) + 1).all_looks[-1]
+    total = _budget(comparison, spread, design, name)
     return replace(figure, more_pairs=None if total is None else total - len(a))
+
+
+def _budget(
+    comparison: Comparison, spread: float, design: RegressionDesign, name: str
+) -> int | None:
+    """How many pairs would decide, of those that a design has looks for."""
+    total = design.pairs_for(name, comparison.ratio - 1, spread)
+    if total is None:
+        # Too close, as far as this is known: the ratio may well be off by its standard error.
+        off = math.sqrt(math.pi / 2 / len(comparison.a)) * spread
+        limit = 1 + comparison.design.tolerated
+        further = comparison.ratio * math.exp(off if comparison.ratio > limit else -off)
+        total = design.pairs_for(name, further - 1, spread)
+    if total is not None and total <= len(comparison.a):  # these had bad luck
+        return design.extended(len(comparison.a) + 1).all_looks[-1]
+    return total
 
 
 def _spread(logs: Sequence[float]) -> float:
