@@ -261,7 +261,7 @@ class Regression:
 
     def __str__(self) -> str:
         """One sentence for each figure."""
-        return "; ".join(str(each) for each in self.figures.values())
+        return ". ".join(str(each) for each in self.figures.values())
 
 
 def regress(
