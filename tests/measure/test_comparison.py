@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triton_claims.errors import BrokenError
-from triton_claims.measure.comparison import Comparison, Design, Outcome, compare, judge
+from triton_claims.measure.comparison import Comparison, Design, Outcome, compare, judge, overall
 
 DESIGN = Design(tolerated=0.1)
 
@@ -148,11 +148,50 @@ def test_the_smallest_difference_found_is_found():
         ({"looks": ()}, "rising"),
         ({"tolerated": -1.0}, "above -1"),
         ({"tolerated": math.nan}, "above -1"),
+        ({"looks": (2000,)}, "fewer than 2000"),
+        ({"looks": (9, 15), "levels": (0.005,)}, "one for each of 2 looks"),
+        ({"looks": (9, 15), "levels": (0.009, 0.002)}, "in sum at most 0.01"),
+        ({"looks": (9, 15), "levels": (0.01, 0.0)}, "one for each"),
+        ({"looks": (9, 15), "levels": (0.001, 0.009)}, "9 pairs decide nothing at 0.10%"),
     ],
 )
 def test_designs_that_can_decide_nothing_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Design(**{"tolerated": 0.1, **wrong})
+
+
+def test_looks_may_have_levels_of_their_own():
+    design = Design(tolerated=0.1, looks=(9, 15, 24), levels=(0.005, 0.004, 0.001))
+    levels = {pairs: design.level_at(pairs) for pairs in (4, 9, 14, 15, 24, 30)}
+    assert levels == {4: 0.005, 9: 0.005, 14: 0.005, 15: 0.004, 24: 0.001, 30: 0.001}
+    strict = judge([1.0] * 24, [1.2] * 19 + [1.0] * 5, design)
+    lax = judge([1.0] * 24, [1.2] * 19 + [1.0] * 5, Design(tolerated=0.1, looks=(9, 15, 24)))
+    # 5 or fewer of 24 on the other side: 0.0033 by chance
+    assert (strict.outcome, lax.outcome) == (Outcome.UNDECIDED, Outcome.VIOLATED)
+    assert "99.9%" in str(strict)
+    assert strict.more_pairs is not None
+
+
+def test_a_high_confidence_is_not_told_as_certainty():
+    design = Design(tolerated=0.1, looks=(20,), levels=(0.00003,))
+    assert "each bound at 99.997%" in str(judge([1.0] * 20, [1.0] * 20, design))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "together"),
+    [
+        ([Outcome.MET], Outcome.MET),
+        ([Outcome.MET, Outcome.UNDECIDED], Outcome.UNDECIDED),
+        ([Outcome.UNDECIDED, Outcome.VIOLATED, Outcome.MET], Outcome.VIOLATED),
+    ],
+)
+def test_of_several_questions_one_no_is_enough(outcomes, together):
+    assert overall(outcomes) is together
+
+
+def test_nothing_judged_is_no_answer():
+    with pytest.raises(ValueError, match="nothing that was judged"):
+        overall([])
 
 
 FIGURES = st.lists(

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 #: Long windows hold whole bursts, short ones tell many of them apart.
-_WINDOWS = (10, 20)
-#: Fewer requests than this make windows that tell nothing.
-_FEWEST = 40
+_WINDOWS = (10, 20, 80)
+#: Windows of fewer requests than this tell nothing.
+_SHORTEST = 3
 #: How often chance alone may pass for a burst. That costs requests and no wrong verdict.
 _LEVEL = 0.01
 _SHUFFLES = 2000
@@ -40,10 +40,10 @@ def dispersion(happened: npt.NDArray[np.bool_]) -> float:
         At least 1; exactly 1 where the events are spread as chance alone would spread them.
     """
     events, cases = int(happened.sum()), len(happened)
-    if cases < _FEWEST or not 1 < events < cases:
+    if not 1 < events < cases:
         return 1.0
     found = 1.0
-    for windows in _WINDOWS:
+    for windows in (each for each in _WINDOWS if cases >= _SHORTEST * each):
         ends = np.linspace(0, cases, windows + 1).astype(np.int64)
         counts = np.add.reduceat(happened.astype(np.int64), ends[:-1])
         here = float(_dispersions(counts[np.newaxis, :], ends[1:] - ends[:-1], events)[0])

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from triton_claims.errors import BrokenError
 from triton_claims.measure.bursts import dispersion
-from triton_claims.measure.comparison import Outcome
+from triton_claims.measure.comparison import Outcome, overall
 from triton_claims.measure.throughput import Floor, judge_floor, throughput_bound
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class CeilingDesign:
 
     The default looks are cheap for medians and 90th percentiles, which the first one decides where
     the server is well inside the limit. For a 99th percentile they pass a server that is just at
-    the limit 5 times in 1,000, and one with 0.2 % of its requests beyond it 999 times.
+    the limit 3 times in 1,000, and one with 0.2 % of its requests beyond it 999 times.
 
     Attributes:
         false_pass: The probability of ``met`` where the server is just at the limit, over all
@@ -153,7 +153,10 @@ class Ceiling:
 
     def __str__(self) -> str:
         """In one sentence."""
-        confidence = f"{1 - self.design.alarm_level:.2%} and {1 - self.design.pass_level:.2%}"
+        confidence = (
+            f"{100 * (1 - self.design.alarm_level):.6g}% and "
+            f"{100 * (1 - self.design.pass_level):.6g}%"
+        )
         words = (
             f"{self.name} {_milliseconds(self.percentile)}: {self.over} of {self.cases} requests "
             f"took longer than {_milliseconds(self.limit)}, a share between {self.low:.2%} and "
@@ -207,20 +210,7 @@ class LoadVerdict:
 
     def __str__(self) -> str:
         """One sentence for each limit."""
-        return "; ".join(str(each) for each in self.judgements)
-
-
-def overall(outcomes: list[Outcome]) -> Outcome:
-    """Of several questions that must all be answered with yes.
-
-    Raises:
-        ValueError: There are none.
-    """
-    if not outcomes:
-        raise ValueError("found nothing that was judged, expected some outcomes")
-    if Outcome.VIOLATED in outcomes:
-        return Outcome.VIOLATED
-    return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.MET
+        return ". ".join(str(each) for each in self.judgements)
 
 
 def judge_until_decided(

@@ -9,25 +9,28 @@ there.
 
 After as many pairs as the design's first look says, the comparison is judged for the first time,
 and goes on to the next look only while it is undecided. The false-alarm rate is shared out among
-the looks, so that it holds for all of them together.
+the looks, so that it holds for all of them together: evenly, or as the design's levels say.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 import statistics
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from triton_claims.errors import BrokenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+Figures = TypeVar("Figures")
+
 #: Pairs beyond which nobody would wait for a decision.
-_ENDLESS = 2000
+ENDLESS = 2000
 #: How often the smallest difference that a design finds is found.
 _POWER = 0.95
 
@@ -38,6 +41,19 @@ class Outcome(str, Enum):
     MET = "met"
     VIOLATED = "violated"
     UNDECIDED = "undecided"
+
+
+def overall(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of several questions that must all be answered with yes.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if not outcomes:
+        raise ValueError("found nothing that was judged, expected some outcomes")
+    if Outcome.VIOLATED in outcomes:
+        return Outcome.VIOLATED
+    return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.MET
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +69,47 @@ class Design:
             ``met`` there; over all looks. Where A and B are alike and something is tolerated, it
             is far lower.
         looks: The numbers of pairs after which it is judged; the last is the most it measures.
+        levels: The false-alarm rate of each look, in sum no more than ``false_alarm``; None shares
+            it out evenly.
 
     Raises:
-        ValueError: No look could ever decide, or they do not rise.
+        ValueError: No look could ever decide, they do not rise, or the levels are too much.
     """
 
     tolerated: float
     false_alarm: float = 0.01
     looks: tuple[int, ...] = (9, 15, 24, 36)
+    levels: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuses designs that can decide nothing."""
         if list(self.looks) != sorted(set(self.looks)) or not self.looks:
             raise ValueError(f"found looks {self.looks}, expected rising numbers of pairs")
-        if self.looks[-1] >= _ENDLESS:
-            raise ValueError(f"found {self.looks[-1]} pairs, expected fewer than {_ENDLESS}")
-        if 0.5 ** self.looks[0] > self.level:
+        if self.looks[-1] >= ENDLESS:
+            raise ValueError(f"found {self.looks[-1]} pairs, expected fewer than {ENDLESS}")
+        if self.levels is not None and (
+            len(self.levels) != len(self.looks)
+            or min(self.levels) <= 0
+            or math.fsum(self.levels) > self.false_alarm * (1 + 1e-9)
+        ):
             raise ValueError(
-                f"{self.looks[0]} pairs decide nothing at {self.level:.2%} a look, expected at "
-                f"least {math.ceil(-math.log2(self.level))}"
+                f"found levels {self.levels}, expected one for each of {len(self.looks)} looks, "
+                f"in sum at most {self.false_alarm}"
+            )
+        level = self.level_at(self.looks[0])
+        if 0.5 ** self.looks[0] > level:
+            raise ValueError(
+                f"{self.looks[0]} pairs decide nothing at {level:.2%} a look, expected at "
+                f"least {math.ceil(-math.log2(level))}"
             )
         if not -1 < self.tolerated < math.inf:
             raise ValueError(f"found tolerated {self.tolerated}, expected a share above -1")
 
-    @property
-    def level(self) -> float:
-        """The false-alarm rate of one look."""
-        return self.false_alarm / len(self.looks)
+    def level_at(self, pairs: int) -> float:
+        """The false-alarm rate of the look that so many pairs were enough for, or of the first."""
+        if self.levels is None:
+            return self.false_alarm / len(self.looks)
+        return self.levels[max(bisect.bisect_right(self.looks, pairs) - 1, 0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +140,26 @@ class Comparison:
 
     def __str__(self) -> str:
         """In one sentence."""
-        confidence = 1 - self.design.level
-        words = (
-            f"median ratio {self.ratio:.3g}, between {self.low:.3g} and {self.high:.3g} (each "
-            f"bound at {confidence:.2%}), in {len(self.a)} pairs of server starts; at most "
-            f"{1 + self.design.tolerated:.3g} is tolerated: {self.outcome.value}"
-        )
         if self.outcome is not Outcome.UNDECIDED:
-            return words
-        return f"{words}; {self.needed}"
+            return f"{self.measured}: {self.outcome.value}"
+        return f"{self.measured}: {self.outcome.value}; {self.needed}"
+
+    @property
+    def measured(self) -> str:
+        """What was seen, in words, without what it comes to."""
+        confidence = 100 * (1 - self.design.level_at(len(self.a)))
+        return (
+            f"median ratio {self.ratio:.4g}, between {self.low:.4g} and {self.high:.4g} (each "
+            f"bound at {confidence:.6g}%), in {len(self.a)} pairs of server starts; at most "
+            f"{1 + self.design.tolerated:.4g} is tolerated"
+        )
 
     @property
     def needed(self) -> str:
         """How much more would decide, in words."""
         if self.more_pairs is None:
             return (
-                f"the ratio is too close to {1 + self.design.tolerated:.3g} for any number of "
+                f"the ratio is too close to {1 + self.design.tolerated:.4g} for any number of "
                 "pairs that is worth waiting for"
             )
         return f"some {self.more_pairs} more pairs would decide"
@@ -144,17 +178,28 @@ def compare(
     a: list[float] = []
     b: list[float] = []
     for look in design.looks:
-        while len(a) < look:
-            if len(a) % 2 == 0:
-                a.append(measure_a())
-                b.append(measure_b())
-            else:
-                b.append(measure_b())
-                a.append(measure_a())
+        measure_pairs(measure_a, measure_b, a, b, look)
         comparison = judge(a, b, design)
         if comparison.outcome is not Outcome.UNDECIDED:
             break
     return comparison
+
+
+def measure_pairs(
+    measure_a: Callable[[], Figures],
+    measure_b: Callable[[], Figures],
+    a: list[Figures],
+    b: list[Figures],
+    pairs: int,
+) -> None:
+    """Adds what is measured to what there is, A B and B A in turns, up to so many pairs."""
+    while len(a) < pairs:
+        if len(a) % 2 == 0:
+            a.append(measure_a())
+            b.append(measure_b())
+        else:
+            b.append(measure_b())
+            a.append(measure_a())
 
 
 def judge(a: Sequence[float], b: Sequence[float], design: Design) -> Comparison:
@@ -173,7 +218,7 @@ def judge(a: Sequence[float], b: Sequence[float], design: Design) -> Comparison:
     if not all(math.isfinite(each) and each > 0 for each in (*a, *b)):
         raise BrokenError("found a figure that is not above zero: nothing was measured there")
     logs = [math.log(after / before) for before, after in zip(a, b, strict=True)]
-    low, high = _bounds(logs, design.level)
+    low, high = _bounds(logs, design.level_at(len(logs)))
     limit = math.log1p(design.tolerated)
     if low > limit:
         outcome = Outcome.VIOLATED
@@ -211,20 +256,19 @@ def _bounds(logs: Sequence[float], level: float) -> tuple[float, float]:
 
 
 @lru_cache
-def _needed_on_one_side(level: float) -> tuple[int, ...]:
+def needed_on_one_side(level: float) -> tuple[int, ...]:
     """How many of so many pairs must lie on one side of a limit to place the median there."""
     from scipy.stats import binom  # noqa: PLC0415 - see _bounds
 
-    return tuple(int(each) + 1 for each in binom.isf(level, range(_ENDLESS), 0.5))
+    return tuple(int(each) + 1 for each in binom.isf(level, range(ENDLESS), 0.5))
 
 
 def _more_pairs(logs: Sequence[float], design: Design) -> int | None:
     limit = math.log1p(design.tolerated)
     above = sum(each > limit for each in logs) / len(logs)
     share = max(above, 1 - above)
-    needed = _needed_on_one_side(design.level)
-    for pairs in range(len(logs) + 1, _ENDLESS):
-        if share * pairs >= needed[pairs]:
+    for pairs in range(len(logs) + 1, ENDLESS):
+        if share * pairs >= needed_on_one_side(design.level_at(pairs))[pairs]:
             return pairs - len(logs)
     return None
 
@@ -233,7 +277,7 @@ def _smallest(logs: Sequence[float], design: Design) -> float:
     from scipy.stats import beta  # noqa: PLC0415 - see _bounds
 
     pairs = design.looks[-1]
-    needed = _needed_on_one_side(design.level)[pairs]
+    needed = needed_on_one_side(design.level_at(pairs))[pairs]
     # With this share of the pairs beyond the limit, enough of them are so 95 times out of 100.
     share = float(beta.ppf(_POWER, needed, pairs - needed + 1))
     middle = statistics.median(logs)

@@ -146,16 +146,25 @@ class Latencies:
 
         Args:
             share: Such as 0.99; above 0, at most 1.
+
+        Raises:
+            ValueError: The share is none.
         """
+        if not 0 < share <= 1:
+            raise ValueError(f"found a share of {share}, expected one above 0 and at most 1")
         place = math.ceil(share * len(self) - 1e-9) - 1
         return float(self._sorted[max(place, 0)])
 
     def joined(self, other: Latencies) -> Latencies:
-        """Both together; the other's come after these."""
+        """Both together; the other's come right after these, whatever clock they are of.
+
+        The time between two loads was nobody's: it must not count as time without answers.
+        """
+        later = self.ended.max() - other.intended.min()
         return Latencies(
-            np.concatenate([self.intended, other.intended]),
-            np.concatenate([self.sent, other.sent]),
-            np.concatenate([self.ended, other.ended]),
+            np.concatenate([self.intended, other.intended + later]),
+            np.concatenate([self.sent, other.sent + later]),
+            np.concatenate([self.ended, other.ended + later]),
         )
 
 
@@ -183,10 +192,13 @@ def run_load(senders: Sequence[Callable[[], None]], load: Load) -> Latencies:
         for sender in senders
     ]
     with _no_collection():
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            crew.over.set()  # also where somebody interrupts this
     if crew.problems:
         raise crew.problems[0]
     times = np.array(sorted(crew.times), dtype=np.int64).reshape(-1, 3)
@@ -199,6 +211,7 @@ class _Crew:
     def __init__(self, requests: int, offsets: list[int] | None, size: int) -> None:
         self.times: list[tuple[int, int, int]] = []
         self.problems: list[BaseException] = []
+        self.over = threading.Event()
         self._requests = requests
         self._offsets = offsets
         self._next = itertools.count()
@@ -209,6 +222,8 @@ class _Crew:
         mine: list[tuple[int, int, int]] = []
         try:
             for _ in range(warm_up):
+                if self.over.is_set():
+                    return
                 send()
             self._ready.wait()
             self._measure(send, mine)
@@ -216,6 +231,7 @@ class _Crew:
             return  # another one's problem
         except BaseException as problem:  # noqa: BLE001 - raised again where the load was started
             self.problems.append(problem)
+            self.over.set()
             self._ready.abort()
         self.times.extend(mine)
 
@@ -225,23 +241,27 @@ class _Crew:
 
     def _measure(self, send: Callable[[], None], times: list[tuple[int, int, int]]) -> None:
         now = time.perf_counter_ns
-        while not self.problems and (number := next(self._next)) < self._requests:
+        while not self.over.is_set() and (number := next(self._next)) < self._requests:
             if self._offsets is None:
                 sent = intended = now()
             else:
                 intended = self._began + self._offsets[number]
-                sent = _wait_until(intended)
+                sent = self._wait_until(intended)
+                if self.over.is_set():
+                    return
             send()
             times.append((intended, sent, now()))
 
-
-def _wait_until(moment: int) -> int:
-    """Waits until a moment of ``time.perf_counter_ns`` and gives the time then."""
-    while (left := moment - (at := time.perf_counter_ns())) > 0:
-        # Nothing wakes up to the microsecond: the end of the wait is spent looking at the clock,
-        # and letting other threads by.
-        time.sleep(max(left - _WAKES_LATE, 0) / _NANO)
-    return at
+    def _wait_until(self, moment: int) -> int:
+        """Waits until a moment of ``time.perf_counter_ns``, or for the end, and gives the time."""
+        while (left := moment - (at := time.perf_counter_ns())) > 0:
+            # Nothing wakes up to the microsecond: the end of the wait is spent looking at the
+            # clock, and letting other threads by.
+            if left < _WAKES_LATE:
+                time.sleep(0)
+            elif self.over.wait((left - _WAKES_LATE) / _NANO):
+                break
+        return at
 
 
 @contextmanager
