@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,21 @@ if TYPE_CHECKING:
     from triton_claims.servers.running import RunningServer
 
 
+#: Requests of each sender between two parts of a load, while another server had its turn.
+_WAKE_UP = 1
+
+
 class ClientEngine:
     """Our own client; works with every server and for every load."""
 
     name = "client"
+    #: Each part of a usual load takes some 20 ms then.
+    parts = 20
+
+    @property
+    def comparing(self) -> ClientEngine:
+        """Itself."""
+        return self
 
     def name_for(self, load: NamedLoad) -> str:  # noqa: ARG002 - other engines choose by it
         """What puts the load on a server, with the versions of what it sends with."""
@@ -67,14 +79,39 @@ class ClientEngine:
             BrokenError: A request was refused, not answered in time, or answered wrongly.
             ValueError: The load is not for that protocol.
         """
+        with self.opened(server, protocol, load) as put:
+            return put(load.load.requests)
+
+    @contextmanager
+    def opened(
+        self, server: RunningServer, protocol: str, load: NamedLoad
+    ) -> Iterator[Callable[[int], Latencies]]:
+        """Keeps the load's connections open, so that it can be put on the server part by part.
+
+        Yields:
+            Puts so many requests of the load on the server; only the first part has its warm-up.
+
+        Raises:
+            Exception: As :meth:`run`.
+        """
         with _senders(server, protocol, load, load.load.concurrency) as senders:
             for sender in senders:
                 sender.check_all()
-            latencies = run_load([sender.send for sender in senders], load.load)
+            how = load.load
+
+            def put(requests: int) -> Latencies:
+                nonlocal how
+                latencies = run_load(
+                    [sender.send for sender in senders], replace(how, requests=requests)
+                )
+                # The next part has random times of its own.
+                how = replace(how, warm_up=_WAKE_UP, seed=how.seed + 1)
+                return latencies
+
+            yield put
             for sender in senders:
                 sender.check_last()
                 sender.end_sequence()
-        return latencies
 
 
 def check_answers(server: RunningServer, protocol: str, load: NamedLoad) -> None:

@@ -10,6 +10,9 @@ from triton_claims.servers.perf_analyzer import PerfAnalyzer, why_not
 from triton_claims.servers.perf_analyzer_program import perf_analyzer_program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from triton_claims.measure.load import Latencies
     from triton_claims.notes.releases import Releases
     from triton_claims.servers.cache import Progress
@@ -28,6 +31,10 @@ class LoadEngine(Protocol):
 
     name: str
 
+    @property
+    def comparing(self) -> ComparingEngine:
+        """What puts loads on two servers that are compared."""
+
     def name_for(self, load: NamedLoad) -> str:
         """What puts this very load on a server, with its version."""
 
@@ -38,6 +45,28 @@ class LoadEngine(Protocol):
             ServerDiedError: The server ended meanwhile.
             Blocked: The load is not for this engine, or cannot be put on this server.
             BrokenError: A request was refused, not answered in time, or answered wrongly.
+        """
+
+
+class ComparingEngine(Protocol):
+    """Puts a load on two servers in turns.
+
+    Attributes:
+        parts: Into how many parts it had best cut the load of one pair of starts.
+    """
+
+    parts: int
+
+    def name_for(self, load: NamedLoad) -> str:
+        """What puts this very load on a server, with its version."""
+
+    def opened(
+        self, server: RunningServer, protocol: str, load: NamedLoad
+    ) -> AbstractContextManager[Callable[[int], Latencies]]:
+        """A load that is put on a server part by part: each call puts so many requests on it.
+
+        Raises:
+            Exception: As :meth:`LoadEngine.run`, there and in each call.
         """
 
 
@@ -55,6 +84,15 @@ class AutomaticEngine:
     def __init__(self, analyzer: PerfAnalyzer | None) -> None:
         self._analyzer = analyzer
         self._client = ClientEngine()
+
+    @property
+    def comparing(self) -> ComparingEngine:
+        """The client: what it costs is the same for both, and it can take turns within a second.
+
+        Perf Analyzer takes a second and more for a part of a load; by then the machine may be
+        another one, and pairs differ by twice as much.
+        """
+        return self._client
 
     def name_for(self, load: NamedLoad) -> str:
         """What puts this very load on a server, with its version."""

@@ -13,7 +13,8 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from triton_claims.servers.running import POLL_INTERVAL, ServerDiedError
 from triton_claims.servers.scratch import RUN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from subprocess import Popen
 
     from triton_claims.measure.load import Load
@@ -58,6 +59,13 @@ class PerfAnalyzer:
     """
 
     name = PROGRAM
+    #: A part takes a whole second and more.
+    parts = 1
+
+    @property
+    def comparing(self) -> PerfAnalyzer:
+        """Itself, as it was asked for."""
+        return self
 
     def __init__(self, program: PerfAnalyzerProgram) -> None:
         self._program = program
@@ -104,6 +112,19 @@ class PerfAnalyzer:
             )
             _run(command, server, words, folder, _patience(load.load))
             return _read(export, load, words)
+
+    @contextmanager
+    def opened(
+        self, server: RunningServer, protocol: str, load: NamedLoad
+    ) -> Iterator[Callable[[int], Latencies]]:
+        """The load part by part; each is a run of its own, of a whole second and more.
+
+        Yields:
+            Puts so many requests of the load on the server.
+        """
+        yield lambda requests: self.run(
+            server, protocol, replace(load, load=replace(load.load, requests=requests))
+        )
 
 
 def why_not(load: NamedLoad) -> str | None:
