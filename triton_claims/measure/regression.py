@@ -48,7 +48,7 @@ _STEP = 0.5
 #: How often a budget that is named is enough.
 _POWER = 0.95
 #: What varies so many times as much as another one on the same machine has its own reasons.
-_UNSTEADY = 3
+_UNSTEADY = 5
 #: Makes the median distance from the median a standard deviation, where that is what there is.
 _TO_DEVIATION = 1.4826
 
