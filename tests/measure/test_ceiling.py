@@ -9,11 +9,13 @@ from scipy.stats import beta, binom
 
 from triton_claims.errors import BrokenError
 from triton_claims.measure.ceiling import (
+    START_DESIGN,
     CeilingDesign,
     Limits,
     judge_ceiling,
     judge_until_decided,
     limits_of,
+    upper_bound,
 )
 from triton_claims.measure.comparison import Outcome
 from triton_claims.measure.load import Latencies
@@ -183,7 +185,7 @@ def test_as_many_more_as_it_says_would_decide(cases, over):
 def test_at_the_limit_no_number_of_requests_is_worth_waiting_for():
     found = judge_ceiling(spread_out(2200, 22), 0.99, LIMIT, DESIGN)
     assert (found.outcome, found.more) == (Outcome.UNDECIDED, None)
-    assert "too close to 0.01" in found.needed
+    assert "too close to 1% for any number of requests" in found.needed
 
 
 def test_the_interval_is_clopper_and_pearsons():
@@ -300,9 +302,45 @@ def test_recorded_bounds_are_rarely_below_the_truth():
 
 
 def test_too_few_requests_have_no_bound():
-    with pytest.raises(BrokenError, match="found 458 requests, expected at least 459 for a bound"):
+    with pytest.raises(BrokenError, match="found 458 figures, expected at least 459 for a bound"):
         limits_of(Server(1).measure(458))
     assert limits_of(Server(1).measure(459)).p99 is not None
+
+
+@pytest.mark.parametrize(
+    ("starts", "outcome"),
+    [
+        ([0.9] * 9, Outcome.MET),
+        ([1.1] * 9, Outcome.VIOLATED),
+        ([0.9] * 8 + [5.0], Outcome.UNDECIDED),
+        ([0.9] * 13 + [5.0] * 2, Outcome.UNDECIDED),
+        ([0.9] * 14 + [5.0], Outcome.MET),
+        ([0.9] * 3, Outcome.UNDECIDED),
+    ],
+)
+def test_a_few_server_starts_are_enough_for_their_median(starts, outcome):
+    found = judge_ceiling(starts, 0.5, 1.0, START_DESIGN)
+    assert found.outcome is outcome
+    assert f"of {len(starts)} server starts took longer than 1000 ms" in str(found)
+    if outcome is Outcome.UNDECIDED:
+        assert f"some {found.more} more server starts" in found.needed
+
+
+def test_the_rates_of_few_starts_are_as_stated():
+    reached, met = np.array([1.0]), 0.0
+    for before, look in pairwise((0, *START_DESIGN.looks)):
+        reached = np.convolve(reached, binom.pmf(np.arange(look - before + 1), look - before, 0.5))
+        over = np.arange(len(reached))
+        passes = binom.cdf(over, look, 0.5) <= START_DESIGN.pass_level
+        met += reached[passes].sum()
+        reached[passes] = 0.0
+    assert 0.002 < met <= START_DESIGN.false_pass
+
+
+def test_a_bound_of_few_starts_is_the_slowest_and_of_fewer_none():
+    assert upper_bound([1.0, 3.0, 2.0, 1.5, 1.2, 1.1, 1.3], 0.5) == 3.0
+    with pytest.raises(BrokenError, match="found 6 figures, expected at least 7"):
+        upper_bound([1.0] * 6, 0.5)
 
 
 @pytest.mark.parametrize(("margin", "doubt"), [(-0.1, 0.01), (float("nan"), 0.01), (0.1, 0)])

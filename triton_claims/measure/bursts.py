@@ -6,7 +6,9 @@ requests, and the variance of the events in a window is put over what chance alo
 1 where each comes by itself, the usual size of a burst where they do not. What that number says by
 chance alone is found by shuffling, which is exact also where there are few events.
 
-Bursts that are rarer than the run is long cannot be seen in it: nothing can.
+Bursts that are rarer than the run is long cannot be seen in it: nothing can. Where slow requests
+come twenty at a time and are one in a hundred of all, two thousand requests have no burst at all in
+one of three runs.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from triton_claims.errors import BrokenError
 from triton_claims.measure.bursts import dispersion
 from triton_claims.measure.comparison import Outcome, overall
+from triton_claims.measure.load import percentile
 from triton_claims.measure.throughput import Floor, judge_floor, throughput_bound
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class CeilingDesign:
             looks.
         false_alarm: The probability of ``violated`` there, over all looks.
         looks: The numbers of requests after which it is judged; the last is the most it measures.
+        bursts: Whether slow ones may come in bursts, as requests do. Of what is made one by one,
+            such as server starts, far fewer are enough.
+        unit: What is counted.
 
     Raises:
         ValueError: The looks do not rise, or a rate is none.
@@ -63,6 +67,8 @@ class CeilingDesign:
     false_pass: float = 0.01
     false_alarm: float = 0.01
     looks: tuple[int, ...] = (64, 250, 1000, 2200, 5000)
+    bursts: bool = True
+    unit: str = "requests"
 
     def __post_init__(self) -> None:
         """Refuses what is no design."""
@@ -83,6 +89,18 @@ class CeilingDesign:
     def alarm_level(self) -> float:
         """How often one look may fail what is just at the limit."""
         return self.false_alarm / len(self.looks)
+
+    def most(self, over: float) -> float:
+        """How many may have been over the limit, where so many were seen to be."""
+        return max(over, _TELLING) if self.bursts else over
+
+    def is_telling(self, over: float) -> bool:
+        """Whether so many over the limit are enough to fail anything."""
+        return over >= _TELLING or not self.bursts
+
+
+#: For server starts and their median: nine that keep to the limit are enough.
+START_DESIGN = CeilingDesign(looks=(9, 15, 24), bursts=False, unit="server starts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +169,11 @@ class Ceiling:
         """Such as p99."""
         return f"p{100 * self.share:g}"
 
+    @property
+    def allowed(self) -> str:
+        """The share that may take longer, in words."""
+        return f"{100 * (1 - self.share):.3g}%"
+
     def __str__(self) -> str:
         """In one sentence."""
         confidence = (
@@ -158,10 +181,10 @@ class Ceiling:
             f"{100 * (1 - self.design.pass_level):.6g}%"
         )
         words = (
-            f"{self.name} {_milliseconds(self.percentile)}: {self.over} of {self.cases} requests "
-            f"took longer than {_milliseconds(self.limit)}, a share between {self.low:.2%} and "
-            f"{self.high:.2%} (bounds at {confidence}); at most {1 - self.share:.3g} may: "
-            f"{self.outcome.value}"
+            f"{self.name} {_milliseconds(self.percentile)}: {self.over} of {self.cases} "
+            f"{self.design.unit} took longer than {_milliseconds(self.limit)}, a share "
+            f"between {self.low:.2%} and {self.high:.2%} (bounds at {confidence}); at most "
+            f"{self.allowed} may: {self.outcome.value}"
         )
         if self.outcome is not Outcome.UNDECIDED:
             return words
@@ -179,10 +202,10 @@ class Ceiling:
             )
         if self.more is None:
             return (
-                f"{noisy}the share is too close to {1 - self.share:.3g} for any number of requests "
-                "that is worth waiting for"
+                f"{noisy}the share is too close to {self.allowed} for any number of "
+                f"{self.design.unit} that is worth waiting for"
             )
-        return f"{noisy}some {self.more} more requests would decide"
+        return f"{noisy}some {self.more} more {self.design.unit} would decide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,10 +311,12 @@ def judge_ceiling(
         raise BrokenError("found a latency that is not above zero: nothing was measured there")
     cases, slow = len(seconds), seconds > limit
     over = int(slow.sum())
-    dispersed = dispersion(slow if over >= _TELLING else _slowest(seconds))
+    dispersed = 1.0
+    if design.bursts:
+        dispersed = dispersion(slow if over >= _TELLING else _slowest(seconds))
     allowed = 1 - share
     # What passes at the eighth slowest request passes at any limit above it as well.
-    most = [_Binomial(cases / by, max(over, _TELLING) / by) for by in (1, dispersed)]
+    most = [_Binomial(cases / by, design.most(over) / by) for by in (1, dispersed)]
     least = [_Binomial(cases / by, over / by) for by in (1, dispersed)]
     if max(each.at_most(allowed) for each in most) <= design.pass_level:
         outcome = Outcome.MET
@@ -303,7 +328,7 @@ def judge_ceiling(
         design=design,
         share=share,
         limit=limit,
-        percentile=float(np.quantile(seconds, share, method="inverted_cdf")),
+        percentile=percentile(np.sort(seconds), share),
         cases=cases,
         over=over,
         dispersion=dispersed,
@@ -335,7 +360,7 @@ def limits_of(latencies: Latencies, margin: float = 0.0, doubt: float = 0.01) ->
     """
     if not (0 <= margin < math.inf and 0 < doubt < 0.5):
         raise ValueError(f"found margin {margin} and doubt {doubt}, expected shares")
-    bounds = {share: _upper_bound(latencies, share, doubt) for share in (0.5, 0.9, 0.99)}
+    bounds = {share: upper_bound(latencies.seconds, share, doubt) for share in (0.5, 0.9, 0.99)}
     return Limits(
         p50=bounds[0.5] * (1 + margin),
         p90=bounds[0.9] * (1 + margin),
@@ -344,19 +369,28 @@ def limits_of(latencies: Latencies, margin: float = 0.0, doubt: float = 0.01) ->
     )
 
 
-def _upper_bound(latencies: Latencies, share: float, doubt: float) -> float:
-    """Seconds that this share of all requests keep to, with as much doubt at most."""
+def upper_bound(values: npt.ArrayLike, share: float, doubt: float = 0.01) -> float:
+    """What this share of all values keeps to, with as much doubt at most; not only of these.
+
+    Args:
+        values: Shape ``(n,)``, such as the seconds of requests or of server starts.
+        share: Such as 0.99.
+        doubt: The probability of the bound to be wrong.
+
+    Raises:
+        BrokenError: There are too few values for a bound.
+    """
     from scipy.stats import binom  # noqa: PLC0415 - slow to import, and few runs need it
 
-    cases = len(latencies)
-    place = int(binom.ppf(1 - doubt, cases, share)) + 1  # of all, sorted; the first is 1
-    if place > cases:
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    place = int(binom.ppf(1 - doubt, len(ordered), share)) + 1  # the first one is 1
+    if place > len(ordered):
         fewest = math.ceil(math.log(doubt) / math.log(share))
         raise BrokenError(
-            f"found {cases} requests, expected at least {fewest} for a bound of their "
+            f"found {len(ordered)} figures, expected at least {fewest} for a bound of their "
             f"p{100 * share:g}"
         )
-    return float(np.sort(latencies.seconds)[place - 1])
+    return float(ordered[place - 1])
 
 
 def _slowest(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -374,7 +408,7 @@ class _Binomial:
 
     def at_most(self, share: float) -> float:
         """The probability of no more events than these at that share."""
-        from scipy.special import betainc  # noqa: PLC0415 - see _upper_bound
+        from scipy.special import betainc  # noqa: PLC0415 - see upper_bound
 
         if self.events >= self.cases:
             return 1.0
@@ -382,7 +416,7 @@ class _Binomial:
 
     def at_least(self, share: float) -> float:
         """The probability of no fewer events than these at that share."""
-        from scipy.special import betainc  # noqa: PLC0415 - see _upper_bound
+        from scipy.special import betainc  # noqa: PLC0415 - see upper_bound
 
         if self.events <= 0:
             return 1.0
@@ -390,7 +424,7 @@ class _Binomial:
 
     def low(self, level: float) -> float:
         """The least the share is, wrong with the level's probability."""
-        from scipy.special import betaincinv  # noqa: PLC0415 - see _upper_bound
+        from scipy.special import betaincinv  # noqa: PLC0415 - see upper_bound
 
         if self.events <= 0:
             return 0.0
@@ -398,7 +432,7 @@ class _Binomial:
 
     def high(self, level: float) -> float:
         """The most the share is, wrong with the level's probability."""
-        from scipy.special import betaincinv  # noqa: PLC0415 - see _upper_bound
+        from scipy.special import betaincinv  # noqa: PLC0415 - see upper_bound
 
         if self.events >= self.cases:
             return 1.0
@@ -413,10 +447,10 @@ def _more(
 
     def decides(later: int) -> bool:
         if share < allowed:
-            events = max(later * share, _TELLING) / dispersed
+            events = design.most(later * share) / dispersed
             return _Binomial(later / dispersed, events).at_most(allowed) <= design.pass_level
         found = _Binomial(later / dispersed, later * share / dispersed)
-        return later * share >= _TELLING and found.at_least(allowed) <= design.alarm_level
+        return design.is_telling(later * share) and found.at_least(allowed) <= design.alarm_level
 
     enough, too_few = _ENDLESS, cases
     if not decides(enough):

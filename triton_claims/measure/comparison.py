@@ -241,24 +241,18 @@ def judge(a: Sequence[float], b: Sequence[float], design: Design) -> Comparison:
 
 def _bounds(logs: Sequence[float], level: float) -> tuple[float, float]:
     """One-sided bounds of the median; infinite where there are too few figures for any."""
-    # Slow to import, and most runs of the suite compare nothing.
-    from scipy.stats import quantile_test  # noqa: PLC0415
-
-    bounds = [
-        quantile_test(logs, p=0.5, alternative=side).confidence_interval(1 - level)
-        for side in ("greater", "less")
-    ]
-    low, high = bounds[0].low, bounds[1].high
-    return (
-        float(low) if math.isfinite(low) else -math.inf,
-        float(high) if math.isfinite(high) else math.inf,
-    )
+    needed = needed_on_one_side(level)[len(logs)]
+    if needed > len(logs):
+        return -math.inf, math.inf
+    ordered = sorted(logs)
+    return ordered[-needed], ordered[needed - 1]
 
 
 @lru_cache
 def needed_on_one_side(level: float) -> tuple[int, ...]:
     """How many of so many pairs must lie on one side of a limit to place the median there."""
-    from scipy.stats import binom  # noqa: PLC0415 - see _bounds
+    # Slow to import, and most runs of the suite compare nothing.
+    from scipy.stats import binom  # noqa: PLC0415
 
     return tuple(int(each) + 1 for each in binom.isf(level, range(ENDLESS), 0.5))
 
@@ -274,7 +268,7 @@ def _more_pairs(logs: Sequence[float], design: Design) -> int | None:
 
 
 def _smallest(logs: Sequence[float], design: Design) -> float:
-    from scipy.stats import beta  # noqa: PLC0415 - see _bounds
+    from scipy.stats import beta  # noqa: PLC0415 - see needed_on_one_side
 
     pairs = design.looks[-1]
     needed = needed_on_one_side(design.level_at(pairs))[pairs]

@@ -150,10 +150,7 @@ class Latencies:
         Raises:
             ValueError: The share is none.
         """
-        if not 0 < share <= 1:
-            raise ValueError(f"found a share of {share}, expected one above 0 and at most 1")
-        place = math.ceil(share * len(self) - 1e-9) - 1
-        return float(self._sorted[max(place, 0)])
+        return percentile(self._sorted, share)
 
     def joined(self, other: Latencies) -> Latencies:
         """Both together; the other's come right after these, whatever clock they are of.
@@ -166,6 +163,23 @@ class Latencies:
             np.concatenate([self.sent, other.sent + later]),
             np.concatenate([self.ended, other.ended + later]),
         )
+
+
+def percentile(ordered: npt.NDArray[np.float64], share: float) -> float:
+    """The value that this share of all kept to: one of them, as it is.
+
+    Args:
+        ordered: Shape ``(n,)``, rising, not empty.
+        share: Such as 0.99; above 0, at most 1.
+
+    Raises:
+        ValueError: The share is none.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"found a share of {share}, expected one above 0 and at most 1")
+    # 0.07 * 100 is a little more than 7.
+    place = math.ceil(share * len(ordered) - 1e-9) - 1
+    return float(ordered[max(place, 0)])
 
 
 def run_load(senders: Sequence[Callable[[], None]], load: Load) -> Latencies:

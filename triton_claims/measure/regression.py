@@ -13,8 +13,9 @@ However often somebody goes on, and whatever made him, all looks together stay w
 
 A machine on which starts of the same server differ too much is no place for a comparison: there
 is no verdict, and the reason is said. How much they differ is seen in A alone, from one start to
-the next, so that a machine that slowly changes is no noise, and a B that is slower or less steady
-is none either.
+the next, so that a machine that slowly changes is no noise, and a B that is slower is none either.
+The ratios of the pairs tell it, too, unless B differs far more from itself than A does: then it is
+not the machine, and a B that is slower as well is still called slower.
 """
 
 from __future__ import annotations
@@ -46,8 +47,14 @@ _RESERVE = 0.2
 _STEP = 0.5
 #: How often a budget that is named is enough.
 _POWER = 0.95
+#: What varies so many times as much as another one on the same machine has its own reasons.
+_UNSTEADY = 5
 #: Makes the median distance from the median a standard deviation, where that is what there is.
 _TO_DEVIATION = 1.4826
+
+
+def _next_look(pairs: int) -> int:
+    return pairs + math.ceil(_STEP * pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class RegressionDesign:
         """The planned looks and the further ones."""
         looks = list(self.looks)
         for _ in range(self.extensions):
-            looks.append(looks[-1] + math.ceil(_STEP * looks[-1]))
+            looks.append(_next_look(looks[-1]))
         return tuple(looks)
 
     def of(self, name: str) -> Design:
@@ -131,10 +138,10 @@ class RegressionDesign:
 
         distance = abs(math.log1p(more) - math.log1p(self.tolerated[name]))
         beyond = float(norm.cdf(distance / spread)) if spread else float(distance > 0)
-        longest = self
-        while longest.all_looks[-1] * (1 + _STEP) + 1 < ENDLESS:
-            longest = replace(longest, extensions=longest.extensions + 1)
-        design = longest.of(name)
+        extensions, last = self.extensions, self.all_looks[-1]
+        while (last := _next_look(last)) < ENDLESS:
+            extensions += 1
+        design = replace(self, extensions=extensions).of(name)
         for pairs in design.looks:
             needed = needed_on_one_side(design.level_at(pairs))[pairs]
             if needed <= pairs and float(binom.sf(needed - 1, pairs, beyond)) >= _POWER:
@@ -169,22 +176,28 @@ class Figure:
 
     @property
     def is_noisy(self) -> bool:
-        """Whether starts of A differ too much among themselves for any verdict."""
-        return self.spread_a > self.noise_limit
+        """Whether starts of the same server differ too much for any verdict."""
+        return self.spread_a > self.noise_limit or (self._ratios_differ and not self.is_unsteady)
 
     @property
     def is_unsteady(self) -> bool:
-        """Whether B's starts differ too much while A's do not."""
-        return not self.is_noisy and self.spread > math.sqrt(2) * self.noise_limit
+        """Whether B's starts differ too much while A's, on the same machine, do not at all."""
+        return self._ratios_differ and self.spread_b > _UNSTEADY * self.spread_a
+
+    @property
+    def _ratios_differ(self) -> bool:
+        return self.spread > math.sqrt(2) * self.noise_limit
 
     @property
     def needed(self) -> str:
         """How much more, or what else, would decide, in words."""
         if self.is_noisy:
+            # Of the ratios, each start has a half of the variance.
+            differ = max(self.spread_a, self.spread / math.sqrt(2))
             return (
-                f"the machine is too noisy: starts of the same server differ by "
-                f"{self.spread_a:.0%}, and {self.noise_limit:.0%} is the most that a comparison "
-                "makes sense with; a quieter machine would decide, or limits in seconds"
+                f"the machine is too noisy: starts of the same server differ by {differ:.0%}, and "
+                f"{self.noise_limit:.0%} is the most that a comparison makes sense with; a quieter "
+                "machine would decide, or limits in seconds"
             )
         if self.is_unsteady:
             return (
