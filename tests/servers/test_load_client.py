@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from servers.load_targets import CASES, ENDLESS, SHORT, SPECIFICATION, inferences, with_answers
 
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers import load_connections
 from triton_claims.servers.load_client import ClientEngine
 from triton_claims.servers.loads import LOADS
 from triton_claims.servers.running import RunningServer, ServerDiedError
-
-from .load_targets import CASES, ENDLESS, SHORT, SPECIFICATION, inferences, with_answers
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps it
 ENGINE = ClientEngine()
