@@ -46,6 +46,8 @@ def measure(pool: ServerPool, target: str) -> dict[str, Any]:
     began = time.perf_counter()
     releases = load_knowledge(ROOT).releases
     engines = {choice: load_engine(choice, releases, print) for choice in ENGINES}
+    names = [engine.name_for(_loads()[0]) for engine in engines.values()]
+    print(f"{' / '.join(names)}, medians of {RUNS} runs in turns:")
     server = pool.start(
         ServerSpecification(
             target, models=(PACED, ECHO), arguments=("--disable-auto-complete-config",)
@@ -59,8 +61,6 @@ def measure(pool: ServerPool, target: str) -> dict[str, Any]:
         ]
     finally:
         pool.discard(server)
-    names = [engine.name_for(_loads()[0]) for engine in engines.values()]
-    _print(rows, names)
     return {
         "engines": names,
         "runs": RUNS,
@@ -99,7 +99,7 @@ def _compared(
         for choice, runs in found.items()
     }
     client, analyzer = (medians[choice] for choice in ENGINES)
-    return {
+    row = {
         "model": load.name,
         "protocol": protocol,
         "load": str(load.load),
@@ -107,14 +107,14 @@ def _compared(
         "ratios": {name: client[name] / analyzer[name] for name in _FIGURES},
         "runs": found,
     }
+    _print(row)
+    return row
 
 
-def _print(rows: list[dict[str, Any]], names: list[str]) -> None:
-    print(f"{' against '.join(names)}, medians of {RUNS} runs in turns:")
-    for row in rows:
-        client, analyzer = (row["medians"][choice] for choice in ENGINES)
-        figures = ", ".join(
-            f"{name} {client[name]:.3f} / {analyzer[name]:.3f} = {row['ratios'][name]:.3f}"
-            for name in _FIGURES
-        )
-        print(f"  {row['model']} {row['protocol']} {row['load']}: {figures}")
+def _print(row: dict[str, Any]) -> None:
+    client, analyzer = (row["medians"][choice] for choice in ENGINES)
+    figures = ", ".join(
+        f"{name} {client[name]:.3f} / {analyzer[name]:.3f} = {row['ratios'][name]:.3f}"
+        for name in _FIGURES
+    )
+    print(f"  {row['model']} {row['protocol']} {row['load']}: {figures}", flush=True)

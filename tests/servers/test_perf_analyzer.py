@@ -120,6 +120,8 @@ def test_a_server_that_dies_under_load_ends_it(engine, embedded_pool, protocol):
         running = threads.submit(engine.run, server, protocol, ENDLESS)
         while inferences(server, ENDLESS.request.model) < 5:
             assert not running.done()
+        # by the run's id it is found, and ended, where the run itself is killed
+        assert leftovers(server)[1]
         os.kill(server.pid, signal.SIGKILL)
         with pytest.raises(ServerDiedError, match="killed by SIGKILL"):
             running.result()
