@@ -13,6 +13,7 @@ import comparisons
 import datatype_cases
 import growth
 import in_containers
+import load_engines
 
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.report.provenance import host_facts, suite_commit
@@ -28,6 +29,7 @@ PARTS = {
     "leak": growth.leak,
     "no-leak": growth.no_leak,
     "in-containers": in_containers.measure,
+    "load-engines": load_engines.measure,
 }
 
 

@@ -177,6 +177,42 @@ def test_a_faulty_wheel_is_told(project, old, new, reason):
     assert reason in text
 
 
+CLIENT = """
+[client]
+distribution = "tritonclient"
+version = "2.51.0"
+filename = "tritonclient-2.51.0-py3-none-any.whl"
+sha256 = "{}"
+size = 14058766
+glibc = "2.38"
+source = "a measurement of ours"
+""".format("1" * 64)
+
+
+def test_the_client_of_the_newest_release_that_has_one_is_found(project):
+    with pytest.raises(InputError, match="found no release with a client"):
+        load_releases(project.releases).newest_client()
+    project.old.write_text(project.old.read_text() + CLIENT)
+    found = load_releases(project.releases).newest_client()
+    assert (found.version, found.glibc, found.size) == ("2.51.0", "2.38", 14058766)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('version = "2.51', 'version = "2.50', "client.filename: found 'tritonclient-2.51.0-py3"),
+        ('glibc = "2.38"', 'glibc = "new"', "client.glibc: found 'new', expected the oldest glibc"),
+        ("1" * 64, "1" * 63, "client.sha256: found '1111"),
+    ],
+)
+def test_a_faulty_client_is_told(project, old, new, reason):
+    project.old.write_text(project.old.read_text() + CLIENT)
+    project.replace(project.old, old, new)
+    text = load_error(project)
+    assert text.startswith(f"{project.old}:")
+    assert reason in text
+
+
 def test_several_faults_are_counted_and_the_first_is_told(project):
     project.replace(project.new, '"2.54.0"', "1")
     project.replace(project.new, '["cats-faster"]', "2")

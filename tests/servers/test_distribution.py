@@ -9,6 +9,7 @@ from triton_claims.servers.distribution import (
     PackageUnavailableError,
     debian_mirror,
     fetch_packages,
+    newer_release,
     older_release,
 )
 
@@ -111,6 +112,22 @@ def test_without_apt_it_is_told(tmp_path, monkeypatch):
 def test_the_release_with_a_python_that_serves_is_known(monkeypatch, system, pythons, codename):
     monkeypatch.setattr(distribution, "_os_release", lambda: {"ID": system})
     found = older_release(pythons)
+    assert (found.codename if found else None) == codename
+
+
+@pytest.mark.parametrize(
+    ("system", "glibc", "codename"),
+    [
+        ("debian", (2, 38), "trixie"),
+        ("ubuntu", (2, 38), "noble"),
+        ("ubuntu", (2, 40), None),
+        ("debian", (9, 9), None),
+        ("fedora", (2, 38), None),
+    ],
+)
+def test_the_release_with_libraries_as_new_is_known(monkeypatch, system, glibc, codename):
+    monkeypatch.setattr(distribution, "_os_release", lambda: {"ID": system})
+    found = newer_release(glibc)
     assert (found.codename if found else None) == codename
 
 

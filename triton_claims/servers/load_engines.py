@@ -127,7 +127,7 @@ def load_engine(choice: str, releases: Releases, progress: Progress) -> LoadEngi
         return ClientEngine()
     wheel = releases.newest_client()
     try:
-        analyzer = PerfAnalyzer(perf_analyzer_program(wheel, progress))
+        analyzer = PerfAnalyzer(perf_analyzer_program(wheel, progress), progress)
     except Blocked as missing:
         if choice == "perf_analyzer":
             raise
