@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from triton_claims.notes.catalogue import Claim
-    from triton_claims.notes.releases import Release
+    from triton_claims.notes.releases import Release, Releases
     from triton_claims.servers.docker_host import DockerHost
 
 BAD_NEWS = 1
@@ -364,7 +364,8 @@ def _doctor(_options: argparse.Namespace) -> int:
     _say(f"cache: {cache_root()}")
     # Servers with the same stubs get the same Python.
     wheels: dict[tuple[str, ...], list[str]] = {}
-    for release in _knowledge().releases.values():
+    releases = _knowledge().releases
+    for release in releases.values():
         if release.wheel is not None:
             wheels.setdefault(release.wheel.stubs, []).append(f"wheel:{release.container}")
     for stubs, targets in wheels.items():
@@ -376,9 +377,25 @@ def _doctor(_options: argparse.Namespace) -> int:
             code = BAD_NEWS
         else:
             _say(f"{named}: the models run on Python {python.release}, {python.executable}")
+    if any(release.client for release in releases.values()):
+        _say(_load_engine(releases))
     if code == 0:
         _say("everything the embedded servers need is here")
     return code
+
+
+def _load_engine(releases: Releases) -> str:
+    """What puts loads on servers here; the lack of Perf Analyzer keeps nothing from working."""
+    # Slow to import, and no other command needs them.
+    from triton_claims.servers.load_engines import load_engine  # noqa: PLC0415
+    from triton_claims.servers.loads import LOADS  # noqa: PLC0415
+
+    try:
+        engine = load_engine("perf_analyzer", releases, _progress)
+    except Blocked as missing:
+        return redact(f"loads: put on servers by our own client alone: {missing}")
+    name = engine.name_for(next(iter(LOADS.values())))
+    return f"loads: put on servers by {name} where they are for it, else by our own client"
 
 
 def _progress(line: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,6 +17,7 @@ from verdicts.samples import UNCHECKED, cell, ledger, write
 from triton_claims import __version__, cli
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.report.summary import summary_markdown
+from triton_claims.servers import load_engines
 from triton_claims.servers.installation import Installation
 from triton_claims.servers.interpreters import Interpreter
 
@@ -309,6 +311,44 @@ def test_doctor_tells_what_no_python_can_run(run, machine):
     assert answer.code == 1
     assert answer.complaint == "wheel:24.10: no Python here; to unblock: install one"
     assert "everything" not in answer.out
+
+
+CLIENT = """
+[client]
+distribution = "tritonclient"
+version = "2.51.0"
+filename = "tritonclient-2.51.0-py3-none-manylinux1_x86_64.whl"
+sha256 = "{zeros}"
+size = 1000
+glibc = "2.34"
+source = "a measurement of ours"
+""".format(zeros="0" * 64)
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_doctor_tells_what_puts_loads_on_servers(run, project, machine, monkeypatch, here):
+    def load_engine(choice, releases, progress):
+        assert releases.newest_client()
+        progress("looking for it")
+        if not here:
+            raise Blocked("no Perf Analyzer here", unblock="get one")
+        return SimpleNamespace(name_for=lambda load: f"{choice} 1 ({load.name})")
+
+    monkeypatch.setattr(load_engines, "load_engine", load_engine)
+    project.add("releases/24.10.toml", project.old.read_text() + CLIENT)
+    machine("3.11")
+    answer = run("doctor")
+    assert (answer.code, answer.err) == (0, "")
+    *_, looking, told, rest = answer.out.splitlines()
+    assert looking == "looking for it"
+    assert told == (
+        "loads: put on servers by perf_analyzer 1 (single) where they are for it, else by our own "
+        "client"
+        if here
+        else "loads: put on servers by our own client alone: no Perf Analyzer here; to unblock: "
+        "get one"
+    )
+    assert rest == "everything the embedded servers need is here"
 
 
 @pytest.mark.usefixtures("project")

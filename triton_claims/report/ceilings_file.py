@@ -134,7 +134,7 @@ def _lines(
     margin: float,
 ) -> Iterator[str]:
     header = ledger.header
-    source = _text(f"recorded from run {header['run']}, {margin:.0%} above what was measured")
+    source = _text(f"recorded from run {header['run']}, {margin:.0%} wider than its bounds")
     yield "# Recorded by `triton-claims ceilings record`; `pytest --ceilings FILE` judges by it."
     yield '# They may be changed; globs such as release = "*" make one hold for more servers.'
     yield ""
