@@ -11,7 +11,7 @@ import numpy as np
 
 from triton_claims.errors import BrokenError
 from triton_claims.measure.growth import REQUESTS, find_growth
-from triton_claims.measure.memory import resident
+from triton_claims.measure.memory import held
 from triton_claims.servers.models import model
 from triton_claims.servers.pool import ServerPool, ServerSpecification
 
@@ -79,5 +79,4 @@ def _once(pool: ServerPool, target: str, kept: int) -> Growth:
 
 def held_by(server: RunningServer, name: str) -> float:
     """MiB that a server and the processes of a model hold."""
-    pids = [server.pid, *(stub.pid for stub in server.stubs(name))]
-    return sum(filter(None, map(resident, pids)))
+    return held(server.pid, (stub.pid for stub in server.stubs(name)))

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
+import statistics
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
-from triton_claims.measure.regression import Regression, RegressionDesign, regress
+from triton_claims.measure.regression import (
+    Regression,
+    RegressionDesign,
+    regress,
+    regress_pairs,
+)
 from triton_claims.report.pictures import latency_picture, starts_picture
 from triton_claims.servers.loads import LOADS
 from triton_claims.servers.paired_load import paired_load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from triton_claims.measure.load import Latencies
-
-#: A start with auto-complete takes thrice as long, and tells no more of latency.
-ARGUMENTS = ("--disable-auto-complete-config",)
 
 #: What is tolerated beyond the baseline, as a share of it: as little as pairs of starts on a small
 #: machine can tell. The 99th percentile of one start is a few requests, and differs more.
 LATENCY_DESIGN = RegressionDesign(tolerated={"p50": 0.05, "p99": 0.25})
 #: With four requests at once it depends on luck which of two cores is busy.
 CONCURRENT_DESIGN = RegressionDesign(tolerated={"p50": 0.1, "p99": 0.25})
-
-
-@dataclass
-class Pairs:
-    """Makes pairs of starts for a comparison that asks for A's figures and B's one by one."""
-
-    make: Callable
-    _waiting: dict = field(default_factory=dict)
-
-    def of(self, side):
-        """One side's figures of the pair under way; whoever asks first starts first."""
-        if side not in self._waiting:
-            first, second = self.make(a_first=side == "a")
-            self._waiting = {"a": first, "b": second}
-        return self._waiting.pop(side)
 
 
 @pytest.fixture
@@ -50,7 +35,7 @@ def compare_latency(server, baseline, load_engine, evidence):
     def compare(name, protocol) -> Regression:
         load = LOADS[name]
         engine = load_engine.comparing
-        measured: dict[str, list[Latencies]] = {"a": [], "b": []}
+        measured: tuple[list[Latencies], list[Latencies]] = ([], [])
 
         def pair(*, a_first):
             with server.working():
@@ -62,15 +47,16 @@ def compare_latency(server, baseline, load_engine, evidence):
                     load,
                     a_first=a_first,
                 )
-            for side, latencies in zip("ab", found, strict=True):
-                measured[side].append(latencies)
-            return [{"p50": each.percentile(0.5), "p99": each.percentile(0.99)} for each in found]
+            for side, latencies in zip(measured, found, strict=True):
+                side.append(latencies)
+            return tuple(
+                {"p50": each.percentile(0.5), "p99": each.percentile(0.99)} for each in found
+            )
 
-        pairs = Pairs(pair)
         design = CONCURRENT_DESIGN if load.load.concurrency > 1 else LATENCY_DESIGN
         with evidence.step(f"start baseline and server in pairs, under the load {load}"):
-            regression = regress(lambda: pairs.of("a"), lambda: pairs.of("b"), design)
-        before, after = (joined(measured[side]) for side in "ab")
+            regression = regress_pairs(pair, design)
+        before, after = (of[0].joined(*of[1:]) for of in measured)
         evidence.show("what put the load on them", engine.name_for(load))
         evidence.show("the server against the baseline", str(regression))
         evidence.load(
@@ -104,7 +90,7 @@ def compare_starts(server, baseline, evidence):
     def compare(what, unit, figure, design) -> Regression:
         def start_of(side):
             def measure():
-                with side.fresh(arguments=ARGUMENTS) as fresh:
+                with side.fresh() as fresh:
                     return dict.fromkeys(design.tolerated, figure(fresh))
 
             return measure
@@ -134,18 +120,10 @@ def starts_of(side):
 
     @contextmanager
     def start():
-        with side.fresh(arguments=ARGUMENTS) as fresh:
+        with side.fresh() as fresh:
             yield fresh.process
 
     return start
-
-
-def joined(parts):
-    """The latencies of all starts together."""
-    first, *others = parts
-    for each in others:
-        first = first.joined(each)
-    return first
 
 
 def comparisons(regression):
@@ -157,4 +135,4 @@ def tell(evidence, regression, unit):
     """Writes down the medians of both sides."""
     for name, figure in regression.figures.items():
         for side, figures in (("baseline", figure.comparison.a), ("server", figure.comparison.b)):
-            evidence.measure(f"{name}, {side}", sorted(figures)[len(figures) // 2], unit)
+            evidence.measure(f"{name}, {side}", statistics.median(figures), unit)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from triton_claims.errors import BrokenError, Undecided
-from triton_claims.measure.comparison import Outcome
-from triton_claims.measure.memory import resident
+from triton_claims.measure.comparison import Outcome, must_be_decided
+from triton_claims.measure.memory import held
 from triton_claims.measure.regression import RegressionDesign
 from triton_claims.servers.loads import LOADS
+
+#: A start with auto-complete takes thrice as long, and tells no more of latency.
+ARGUMENTS = ("--disable-auto-complete-config",)
 
 #: What is tolerated beyond the baseline, as a share of it.
 START_DESIGN = RegressionDesign(tolerated={"seconds": 0.1})
@@ -16,7 +18,7 @@ MEMORY_DESIGN = RegressionDesign(tolerated={"MiB": 0.05})
 
 
 @pytest.mark.claim("no-slower-single")
-@pytest.mark.server(models=LOADS["single"].models)
+@pytest.mark.server(models=LOADS["single"].models, arguments=ARGUMENTS)
 def test_single_requests_are_no_slower(protocol, compare_latency):
     """For small requests one at a time, the server's median and 99th percentile latency are no more
     above the baseline's than is tolerated.
@@ -25,7 +27,7 @@ def test_single_requests_are_no_slower(protocol, compare_latency):
 
 
 @pytest.mark.claim("no-slower-concurrent")
-@pytest.mark.server(models=LOADS["concurrent"].models)
+@pytest.mark.server(models=LOADS["concurrent"].models, arguments=ARGUMENTS)
 def test_concurrent_requests_are_no_slower(protocol, compare_latency):
     """For several requests under way at once, the server's median and 99th percentile latency are
     no more above the baseline's than is tolerated.
@@ -34,7 +36,7 @@ def test_concurrent_requests_are_no_slower(protocol, compare_latency):
 
 
 @pytest.mark.claim("no-slower-open-loop")
-@pytest.mark.server(models=LOADS["open-loop"].models)
+@pytest.mark.server(models=LOADS["open-loop"].models, arguments=ARGUMENTS)
 def test_requests_at_a_set_rate_are_no_slower(protocol, compare_latency):
     """For requests that come at a set rate whether or not others are answered, the server's median
     and 99th percentile latency are no more above the baseline's than is tolerated.
@@ -43,7 +45,7 @@ def test_requests_at_a_set_rate_are_no_slower(protocol, compare_latency):
 
 
 @pytest.mark.claim("no-slower-large-input")
-@pytest.mark.server(models=LOADS["large-input"].models)
+@pytest.mark.server(models=LOADS["large-input"].models, arguments=ARGUMENTS)
 def test_large_inputs_are_no_slower(protocol, compare_latency):
     """For requests with a tensor of 1 MiB, the server's median and 99th percentile latency are no
     more above the baseline's than is tolerated.
@@ -52,7 +54,7 @@ def test_large_inputs_are_no_slower(protocol, compare_latency):
 
 
 @pytest.mark.claim("no-slower-shared-memory")
-@pytest.mark.server(models=LOADS["shared-memory"].models)
+@pytest.mark.server(models=LOADS["shared-memory"].models, arguments=ARGUMENTS)
 def test_shared_memory_is_no_slower(protocol, compare_latency):
     """For tensors of 1 MiB in system shared memory, the server's median and 99th percentile latency
     are no more above the baseline's than is tolerated.
@@ -61,7 +63,7 @@ def test_shared_memory_is_no_slower(protocol, compare_latency):
 
 
 @pytest.mark.claim("no-slower-sequences")
-@pytest.mark.server(models=LOADS["sequences"].models)
+@pytest.mark.server(models=LOADS["sequences"].models, arguments=ARGUMENTS)
 def test_sequences_are_no_slower(protocol, compare_latency):
     """For the requests of sequences, the server's median and 99th percentile latency are no more
     above the baseline's than is tolerated.
@@ -70,7 +72,7 @@ def test_sequences_are_no_slower(protocol, compare_latency):
 
 
 @pytest.mark.claim("no-slower-streaming")
-@pytest.mark.server(models=LOADS["streaming"].models)
+@pytest.mark.server(models=LOADS["streaming"].models, arguments=ARGUMENTS)
 def test_streamed_answers_are_no_slower(compare_latency):
     """For requests that are answered several times over a gRPC stream, the server's median and 99th
     percentile time to the last answer are no more above the baseline's than is tolerated.
@@ -79,7 +81,7 @@ def test_streamed_answers_are_no_slower(compare_latency):
 
 
 @pytest.mark.claim("no-slower-start")
-@pytest.mark.server(models=LOADS["single"].models)
+@pytest.mark.server(models=LOADS["single"].models, arguments=ARGUMENTS)
 def test_the_start_is_no_slower(compare_starts, evidence):
     """From its start until it is ready, the server takes no longer than the baseline with the same
     models by more than is tolerated.
@@ -93,7 +95,7 @@ def test_the_start_is_no_slower(compare_starts, evidence):
 
 
 @pytest.mark.claim("no-more-memory")
-@pytest.mark.server(models=LOADS["concurrent"].models)
+@pytest.mark.server(models=LOADS["concurrent"].models, arguments=ARGUMENTS)
 def test_no_more_memory_is_held(compare_starts, load_engine):
     """Ready and after a load, the server holds no more memory than the baseline with the same
     models by more than is tolerated.
@@ -102,7 +104,7 @@ def test_no_more_memory_is_held(compare_starts, load_engine):
     def after_a_load(fresh):
         with fresh.working():
             load_engine.comparing.run(fresh.process, "grpc", LOADS["concurrent"])
-        return memory_of(fresh)
+        return memory_of(fresh, LOADS["concurrent"].request.model)
 
     regression = compare_starts("memory after a load", "MiB", after_a_load, MEMORY_DESIGN)
     must_be_decided(regression)
@@ -116,21 +118,7 @@ def must_be_no_slower(compare_latency, load, protocol):
     assert regression.outcome is Outcome.MET, f"it is slower: {regression}"
 
 
-def must_be_decided(regression):
-    """What was measured decides, or the cell is undecided."""
-    if regression.outcome is Outcome.UNDECIDED:
-        raise Undecided(str(regression), needed=regression.needed)
-
-
-def memory_of(server):
-    """MiB that a server and the processes of its models hold.
-
-    Raises:
-        BrokenError: It is gone.
-    """
+def memory_of(server, model):
+    """MiB that a server and the processes of its model hold."""
     process = server.process
-    pids = [process.pid, *(stub.pid for stub in process.stubs(LOADS["concurrent"].request.model))]
-    held = [resident(pid) for pid in pids]
-    if held[0] is None:
-        raise BrokenError(f"the server {process.name} is gone: its memory is not known")
-    return sum(filter(None, held))
+    return held(process.pid, (stub.pid for stub in process.stubs(model)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from triton_claims.errors import Undecided
-from triton_claims.measure.comparison import Outcome
+from triton_claims.measure.comparison import Outcome, must_be_decided
 from triton_claims.report.pictures import memory_picture
 from triton_claims.servers.models import model
 
@@ -31,8 +31,7 @@ def test_system_allocator_keeps_memory(measure_bursts, evidence):
     )
 
     for each in (kept, grown):
-        if each.outcome is Outcome.UNDECIDED:
-            raise Undecided(str(each), needed=each.needed)
+        must_be_decided(each)
     assert kept.outcome is Outcome.VIOLATED, (
         f"after the bursts an idle server holds no more than before: {kept}"
     )

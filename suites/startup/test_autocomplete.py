@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triton_claims.errors import BrokenError, Undecided
-from triton_claims.measure.comparison import Outcome
+from triton_claims.errors import BrokenError
+from triton_claims.measure.comparison import Outcome, must_be_decided
 from triton_claims.servers.models import model
 from triton_claims.servers.running import ServerFailedToStartError
 
@@ -24,7 +24,7 @@ def test_auto_complete_lengthens_the_start(server, starts, evidence):
     with evidence.step("control: the model is configured in full, and answers without help"):
         must_answer(server, COMPLETE)
 
-    must_be_decided(starts)
+    must_be_decided(starts.comparison)
     assert starts.comparison.outcome is Outcome.VIOLATED, (
         f"with auto-complete the server is ready as soon as without: {starts.comparison}"
     )
@@ -49,7 +49,7 @@ def test_disabling_auto_complete_saves_the_second_import(server, starts, evidenc
         "start"
     )
     assert refusal, "a model without a configuration loaded all the same"
-    must_be_decided(starts)
+    must_be_decided(starts.comparison)
     assert starts.comparison.outcome is Outcome.VIOLATED, (
         f"without auto-complete the server is ready no sooner: {starts.comparison}"
     )
@@ -79,9 +79,3 @@ def must_answer(server, each):
         client.close()
     if not answer.accepted or answer.outputs["OUT"].tolist() != [7]:
         raise BrokenError(f"the check's control failed: {each.name} does not answer: {answer}")
-
-
-def must_be_decided(starts):
-    """What was measured decides, or the cell is undecided."""
-    if starts.comparison.outcome is Outcome.UNDECIDED:
-        raise Undecided(str(starts.comparison), needed=starts.comparison.needed)

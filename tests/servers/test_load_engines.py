@@ -7,8 +7,8 @@ import pytest
 from triton_claims.errors import Blocked
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers import load_engines
-from triton_claims.servers.load_engines import CHOICES, load_engine
-from triton_claims.servers.loads import LOADS
+from triton_claims.servers.load_engines import load_engine
+from triton_claims.servers.loads import ENGINES, LOADS
 from triton_claims.servers.perf_analyzer_program import PerfAnalyzerProgram
 
 RELEASES = load_knowledge(Path(__file__).resolve().parents[2]).releases
@@ -35,7 +35,7 @@ def absent(monkeypatch):
 
 
 @pytest.mark.usefixtures("present")
-@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("choice", ENGINES)
 def test_a_choice_is_an_engine_of_that_name(choice):
     assert load_engine(choice, RELEASES, print).name == choice
 

@@ -20,14 +20,35 @@ import statistics
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from triton_claims.errors import BrokenError
+from triton_claims.errors import BrokenError, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Figures = TypeVar("Figures")
+Figures_co = TypeVar("Figures_co", covariant=True)
+
+
+class MeasurePair(Protocol[Figures_co]):
+    """Measures one pair."""
+
+    def __call__(self, *, a_first: bool) -> tuple[Figures_co, Figures_co]:
+        """What was measured of A, and of B; A is started first, or else B."""
+
+
+class Judged(Protocol):
+    """What was judged: a comparison, or several of them."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it comes to."""
+
+    @property
+    def needed(self) -> str:
+        """How much more would decide, in words."""
+
 
 #: Pairs beyond which nobody would wait for a decision.
 ENDLESS = 2000
@@ -54,6 +75,16 @@ def overall(outcomes: Sequence[Outcome]) -> Outcome:
     if Outcome.VIOLATED in outcomes:
         return Outcome.VIOLATED
     return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.MET
+
+
+def must_be_decided(judged: Judged) -> None:
+    """Where what was measured does not decide, nothing more is to be said.
+
+    Raises:
+        Undecided: It does not; with what was measured, and what it would take.
+    """
+    if judged.outcome is Outcome.UNDECIDED:
+        raise Undecided(str(judged), needed=judged.needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,28 +209,35 @@ def compare(
     a: list[float] = []
     b: list[float] = []
     for look in design.looks:
-        measure_pairs(measure_a, measure_b, a, b, look)
+        measure_pairs(one_by_one(measure_a, measure_b), a, b, look)
         comparison = judge(a, b, design)
         if comparison.outcome is not Outcome.UNDECIDED:
             break
     return comparison
 
 
+def one_by_one(
+    measure_a: Callable[[], Figures], measure_b: Callable[[], Figures]
+) -> MeasurePair[Figures]:
+    """A pair of which either side is measured by itself, one after the other."""
+
+    def measure_pair(*, a_first: bool) -> tuple[Figures, Figures]:
+        if a_first:
+            return measure_a(), measure_b()
+        b = measure_b()
+        return measure_a(), b
+
+    return measure_pair
+
+
 def measure_pairs(
-    measure_a: Callable[[], Figures],
-    measure_b: Callable[[], Figures],
-    a: list[Figures],
-    b: list[Figures],
-    pairs: int,
+    measure_pair: MeasurePair[Figures], a: list[Figures], b: list[Figures], pairs: int
 ) -> None:
     """Adds what is measured to what there is, A B and B A in turns, up to so many pairs."""
     while len(a) < pairs:
-        if len(a) % 2 == 0:
-            a.append(measure_a())
-            b.append(measure_b())
-        else:
-            b.append(measure_b())
-            a.append(measure_a())
+        of_a, of_b = measure_pair(a_first=len(a) % 2 == 0)
+        a.append(of_a)
+        b.append(of_b)
 
 
 def judge(a: Sequence[float], b: Sequence[float], design: Design) -> Comparison:

@@ -152,16 +152,19 @@ class Latencies:
         """
         return percentile(self._sorted, share)
 
-    def joined(self, other: Latencies) -> Latencies:
-        """Both together; the other's come right after these, whatever clock they are of.
+    def joined(self, *others: Latencies) -> Latencies:
+        """All together; each one's come right after those before, whatever clock they are of.
 
         The time between two loads was nobody's: it must not count as time without answers.
         """
-        later = self.ended.max() - other.intended.min()
+        parts, shifts, end = (self, *others), [0], int(self.ended.max())
+        for other in others:
+            shifts.append(end - int(other.intended.min()))
+            end = int(other.ended.max()) + shifts[-1]
         return Latencies(
-            np.concatenate([self.intended, other.intended + later]),
-            np.concatenate([self.sent, other.sent + later]),
-            np.concatenate([self.ended, other.ended + later]),
+            np.concatenate([each.intended + by for each, by in zip(parts, shifts, strict=True)]),
+            np.concatenate([each.sent + by for each, by in zip(parts, shifts, strict=True)]),
+            np.concatenate([each.ended + by for each, by in zip(parts, shifts, strict=True)]),
         )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from triton_claims.errors import BrokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: Seconds between two looks while a server works.
 INTERVAL = 0.05
@@ -135,6 +135,22 @@ def resident(pid: int) -> float | None:
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / _KIB_PER_MIB
     return None
+
+
+def held(server: int, others: Iterable[int] = ()) -> float:
+    """MiB that a server holds, together with other processes as far as they are there.
+
+    Args:
+        server: The server's process id.
+        others: Those of its models, say.
+
+    Raises:
+        BrokenError: The server is gone.
+    """
+    found = resident(server)
+    if found is None:
+        raise BrokenError(f"the process {server}, whose memory is watched, is gone")
+    return found + sum(filter(None, map(resident, others)))
 
 
 def mapped_files(pid: int) -> frozenset[str]:

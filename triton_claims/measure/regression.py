@@ -35,11 +35,14 @@ from triton_claims.measure.comparison import (
     judge,
     measure_pairs,
     needed_on_one_side,
+    one_by_one,
     overall,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from triton_claims.measure.comparison import MeasurePair
 
 #: The part of the false-alarm rate that is kept for looks beyond the planned ones.
 _RESERVE = 0.2
@@ -283,12 +286,27 @@ def regress(
     design: RegressionDesign | None = None,
     earlier: Regression | None = None,
 ) -> Regression:
+    """As :func:`regress_pairs`, where either side is measured by itself.
+
+    Args:
+        measure_a: Starts A once and gives its figures.
+        measure_b: The same of B.
+        design: What is asked.
+        earlier: What was measured already.
+    """
+    return regress_pairs(one_by_one(measure_a, measure_b), design, earlier)
+
+
+def regress_pairs(
+    measure_pair: MeasurePair[Mapping[str, float]],
+    design: RegressionDesign | None = None,
+    earlier: Regression | None = None,
+) -> Regression:
     """Measures pairs of starts, in turns, until the design's question is decided or it gives up.
 
     Args:
-        measure_a: Starts A once and gives its figures, by the names in the design; those that it
-            does not name are not looked at.
-        measure_b: The same of B.
+        measure_pair: Starts A and B once and gives their figures, by the names in the design;
+            those that it does not name are not looked at.
         design: What is asked. To go on where an earlier one gave up, hand over
             ``earlier.design.extended(earlier.pairs + earlier.more_pairs)``.
         earlier: What was measured already.
@@ -303,6 +321,11 @@ def regress(
         or earlier.design.extensions > design.extensions
     ):
         raise ValueError("found another question's figures, expected those of a shorter design")
+
+    def complete_pair(*, a_first: bool) -> tuple[dict[str, float], dict[str, float]]:
+        of_a, of_b = measure_pair(a_first=a_first)
+        return _complete(of_a, design), _complete(of_b, design)
+
     a = _starts(earlier, "a")
     b = _starts(earlier, "b")
     found = earlier
@@ -311,13 +334,7 @@ def regress(
             continue
         if found and found.outcome is not Outcome.UNDECIDED:
             break
-        measure_pairs(
-            lambda: _complete(measure_a(), design),
-            lambda: _complete(measure_b(), design),
-            a,
-            b,
-            look,
-        )
+        measure_pairs(complete_pair, a, b, look)
         found = judge_regression(_by_name(a, design), _by_name(b, design), design)
     if found is None:  # a design has looks
         raise BrokenError("nothing was measured")

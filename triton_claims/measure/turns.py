@@ -31,15 +31,14 @@ def in_turns(
         a_first: Whether A begins.
 
     Returns:
-        The times of A's requests and of B's. They have gaps, while the other had its turn: their
-        throughput says nothing.
+        The times of A's requests and of B's, without the gaps while the other had its turn.
     """
     parts = min(parts, requests)
     sizes = [requests // parts + (number < requests % parts) for number in range(parts)]
-    found: dict[bool, Latencies] = {}
+    of_a: list[Latencies] = []
+    of_b: list[Latencies] = []
     for number, size in enumerate(sizes):
         first = a_first == (number % 2 == 0)
         for is_a in (first, not first):
-            part = (a if is_a else b)(size)
-            found[is_a] = found[is_a].joined(part) if is_a in found else part
-    return found[True], found[False]
+            (of_a if is_a else of_b).append((a if is_a else b)(size))
+    return of_a[0].joined(*of_a[1:]), of_b[0].joined(*of_b[1:])

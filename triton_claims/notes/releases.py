@@ -181,6 +181,18 @@ class Releases(Mapping[str, Release]):
         """Give the release of a server version, if it is among them."""
         return next((release for release in self.values() if release.server == version), None)
 
+    def container_of(self, server: str | None) -> str | None:
+        """Give the container version of what a server says of itself; None where it is unknown.
+
+        Args:
+            server: The version that it reports.
+        """
+        try:
+            release = self.by_server(ServerVersion.parse(server or ""))
+        except ValueError:
+            return None
+        return release.container if release else None
+
     def newest_with_notes(self) -> Release:
         """Give the newest release whose notes are mapped.
 

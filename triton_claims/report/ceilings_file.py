@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from triton_claims.errors import InputError
 from triton_claims.notes.ceilings import Host, Place
-from triton_claims.notes.versions import ServerVersion
 from triton_claims.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -101,18 +100,10 @@ def _place(
 ) -> Place:
     return Place(
         cell.target.partition(":")[0],
-        release or _container(cell.server_version, releases) or "*",
+        release or releases.container_of(cell.server_version) or "*",
         _architecture(cell.gpu, ledger.header),
         model,
     )
-
-
-def _container(version: str | None, releases: Releases) -> str | None:
-    try:
-        found = releases.by_server(ServerVersion.parse(version or ""))
-    except ValueError:
-        return None
-    return found.container if found else None
 
 
 def _architecture(gpu: str, header: Mapping[str, Any]) -> str:

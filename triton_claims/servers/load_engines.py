@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from triton_claims.errors import Blocked
 from triton_claims.servers.load_client import ClientEngine
+from triton_claims.servers.loads import ENGINES
 from triton_claims.servers.perf_analyzer import PerfAnalyzer, why_not
 from triton_claims.servers.perf_analyzer_program import perf_analyzer_program
 
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
     from triton_claims.servers.loads import NamedLoad
     from triton_claims.servers.running import RunningServer
 
-CHOICES = ("auto", "perf_analyzer", "client")
-
 
 class LoadEngine(Protocol):
     """Puts loads on servers.
 
     Attributes:
-        name: As it was chosen: one of ``CHOICES``.
+        name: As it was chosen: one of ``ENGINES``.
     """
 
     name: str
@@ -121,8 +120,8 @@ def load_engine(choice: str, releases: Releases, progress: Progress) -> LoadEngi
         Blocked: Perf Analyzer was chosen, and does not run here.
         ValueError: There is no such choice.
     """
-    if choice not in CHOICES:
-        raise ValueError(f"found {choice!r}, expected one of {', '.join(CHOICES)}")
+    if choice not in ENGINES:
+        raise ValueError(f"found {choice!r}, expected one of {', '.join(ENGINES)}")
     if choice == "client":
         return ClientEngine()
     wheel = releases.newest_client()

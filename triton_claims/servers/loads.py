@@ -16,6 +16,9 @@ import numpy as np
 from triton_claims.measure.load import Load
 from triton_claims.servers.models import Model, model
 
+#: What can put them on a server; the first is the default. See ``load_engines``.
+ENGINES = ("auto", "perf_analyzer", "client")
+
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensors = Mapping[str, Array]
 
