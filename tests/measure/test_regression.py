@@ -123,9 +123,16 @@ def test_a_machine_on_which_a_differs_from_itself_gets_no_verdict_but_the_spread
 
 
 def test_no_bounds_make_up_for_a_noisy_machine():
-    found = trials(20, 4.0, spread=0.25, tail=0.3)
+    found = trials(20, 2.0, spread=0.25, tail=0.3)
     assert all(each.figures["p50"].comparison.outcome is Outcome.VIOLATED for each in found)
     assert outcomes(found)[Outcome.UNDECIDED] >= 18
+
+
+@pytest.mark.parametrize(("ratio", "outcome"), [(0.3, Outcome.MET), (6.0, Outcome.VIOLATED)])
+def test_a_difference_beside_which_the_noise_is_small_is_told(ratio, outcome):
+    found = trials(20, ratio, spread=0.14, tail=0.14)
+    assert all(each.figures["p50"].spread_a > DESIGN.noise_limit for each in found[:5])
+    assert outcomes(found)[outcome] == 20
 
 
 def test_one_noisy_figure_does_not_hide_another():
@@ -148,7 +155,7 @@ def test_a_slower_server_that_is_unsteady_as_well_is_slower():
 
 
 def test_an_unsteady_server_is_not_called_no_slower():
-    found = trials(20, 0.4, slower={"spread": 0.4, "tail": 0.4})
+    found = trials(20, 0.6, slower={"spread": 0.4, "tail": 0.4})
     assert outcomes(found)[Outcome.UNDECIDED] == 20
     assert "B is unsteady: its starts differ by" in found[0].needed
 

@@ -15,7 +15,9 @@ A machine on which starts of the same server differ too much is no place for a c
 is no verdict, and the reason is said. How much they differ is seen in A alone, from one start to
 the next, so that a machine that slowly changes is no noise, and a B that is slower is none either.
 The ratios of the pairs tell it, too, unless B differs far more from itself than A does: then it is
-not the machine, and a B that is slower as well is still called slower.
+not the machine, and a B that is slower as well is still called slower. Nor does noise stand in the
+way of a difference beside which it is small: what is too noisy to tell a tenth more may well tell
+that B takes half as long.
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ _STEP = 0.5
 _POWER = 0.95
 #: What varies so many times as much as another one on the same machine has its own reasons.
 _UNSTEADY = 5
+#: So many times as far from what is tolerated as pairs differ from one another: beyond all noise.
+_FAR = 3
 #: Makes the median distance from the median a standard deviation, where that is what there is.
 _TO_DEVIATION = 1.4826
 
@@ -180,6 +184,8 @@ class Figure:
     @property
     def is_noisy(self) -> bool:
         """Whether starts of the same server differ too much for any verdict."""
+        if self._is_far_beyond_noise:
+            return False
         return self.spread_a > self.noise_limit or (self._ratios_differ and not self.is_unsteady)
 
     @property
@@ -190,6 +196,11 @@ class Figure:
     @property
     def _ratios_differ(self) -> bool:
         return self.spread > math.sqrt(2) * self.noise_limit
+
+    @property
+    def _is_far_beyond_noise(self) -> bool:
+        distance = math.log(self.comparison.ratio) - math.log1p(self.comparison.design.tolerated)
+        return abs(distance) > _FAR * max(self.spread, math.sqrt(2) * self.spread_a)
 
     @property
     def needed(self) -> str:
