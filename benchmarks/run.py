@@ -9,10 +9,12 @@ import argparse
 import json
 from pathlib import Path
 
+import ceilings
 import comparisons
 import datatype_cases
 import growth
 import in_containers
+import latency
 import load_engines
 
 from triton_claims.notes.knowledge import load_knowledge
@@ -30,6 +32,11 @@ PARTS = {
     "no-leak": growth.no_leak,
     "in-containers": in_containers.measure,
     "load-engines": load_engines.measure,
+    "latency-alike": latency.alike,
+    "latency-tenth-slower": latency.tenth_slower,
+    "latency-twentieth-slower": latency.twentieth_slower,
+    "ceilings-at-limit": ceilings.at_limit,
+    "ceilings-inside": ceilings.inside,
 }
 
 
