@@ -1,6 +1,6 @@
 """Figures of this project itself, on a real server: ``make bench [ARGS="PART... --target T"]``.
 
-Prints each part's figures as they come, and writes them all to ``reports/bench.json``.
+Prints each part's figures as they come, and writes them to ``reports/bench.json``, after each part.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def main() -> None:
         "suite_commit": suite_commit(ROOT),
         "host": host_facts(),
     }
+    path = ROOT / "reports" / "bench.json"
     for part in options.parts or PARTS:
         pool = ServerPool(ROOT / "model_repository", lambda _specification: installation)
         try:
             figures[part] = PARTS[part](pool, str(target))
         finally:
             pool.close()
-    path = ROOT / "reports" / "bench.json"
-    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(f"written to {path.relative_to(ROOT)}")
 
 
