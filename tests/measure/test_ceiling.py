@@ -337,6 +337,12 @@ def test_the_rates_of_few_starts_are_as_stated():
     assert 0.002 < met <= START_DESIGN.false_pass
 
 
+def test_of_what_does_not_come_in_bursts_a_few_over_the_limit_are_enough():
+    starts = [*[1.0] * 11, *[3.0] * 4]
+    found = judge_ceiling(starts, 0.99, 2.0, START_DESIGN)
+    assert (found.over, found.outcome) == (4, Outcome.VIOLATED)
+
+
 def test_a_bound_of_few_starts_is_the_slowest_and_of_fewer_none():
     assert upper_bound([1.0, 3.0, 2.0, 1.5, 1.2, 1.1, 1.3], 0.5) == 3.0
     with pytest.raises(BrokenError, match="found 6 figures, expected at least 7"):

@@ -320,7 +320,10 @@ def judge_ceiling(
     least = [_Binomial(cases / by, over / by) for by in (1, dispersed)]
     if max(each.at_most(allowed) for each in most) <= design.pass_level:
         outcome = Outcome.MET
-    elif over >= _TELLING and max(each.at_least(allowed) for each in least) <= design.alarm_level:
+    elif (
+        design.is_telling(over)
+        and max(each.at_least(allowed) for each in least) <= design.alarm_level
+    ):
         outcome = Outcome.VIOLATED
     else:
         outcome = Outcome.UNDECIDED
