@@ -56,7 +56,7 @@ def test_analyze_names_the_best_configuration(
     """
     # Whoever is to try other configurations must be let: the server takes them with each load.
     server = triton_endpoint([SERVED], arguments=["--model-control-mode=explicit"])
-    address = f"127.0.0.1:{server.process.grpc_port}"
+    address = server.process.grpc
     with closing(server.client("grpc")) as client:
         client.load(SERVED.name)
         with evidence.step("control: a load of the model is seen in the server's log"):

@@ -29,7 +29,7 @@ def test_recorded_texts_are_those_of_the_model(tool, tokenizer, triton_endpoint,
     with evidence.step("profile a model of vLLM's interface, whose answers are known"):
         run = tool.genai_perf(
             *("profile", "-m", SERVED.name, "--service-kind", "triton", "--backend", "vllm"),
-            *("-u", f"127.0.0.1:{server.process.grpc_port}", "--streaming"),
+            *("-u", server.process.grpc, "--streaming"),
             *("--tokenizer", str(vocabulary), "--synthetic-input-tokens-mean", "20"),
             *("--num-prompts", "5", "--", "--request-count", f"{REQUESTS}"),
         )
