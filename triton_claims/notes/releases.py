@@ -1,8 +1,9 @@
 """Releases: the data of ``releases/*.toml``, one file a release.
 
 A release says which container and server version belong together, which wheel carries that server,
-and which claims each of its notes maps to. Four files of that folder are no releases: the
-catalogue of claims, what is asked of every release, the accepted verdicts and the images.
+and which claims each of its notes maps to. Five files of that folder are no releases: the
+catalogue of claims, what is asked of every release, the accepted verdicts, the images and what
+endpoints are made of.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NO_RELEASES = frozenset({"claims.toml", "every-release.toml", "acceptances.toml", "images.toml"})
+_NO_RELEASES = frozenset(
+    {
+        "acceptances.toml",
+        "claims.toml",
+        "endpoints.toml",
+        "every-release.toml",
+        "images.toml",
+    }
+)
 
 #: What stands in the place of a section for a claim that no note promises.
 ASKED_OF_EVERY_RELEASE = "asked of every release"
