@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from triton_claims.endpoints.genai_perf_exports import find_one, read_metrics
 from triton_claims.endpoints.openai_answers import Chunks
 from triton_claims.endpoints.openai_endpoint import serve
-from triton_claims.endpoints.tokenizers import make_tokenizer
+from triton_claims.endpoints.tokenizer_folders import make_tokenizer
 from triton_claims.errors import BrokenError
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ def tokenizer(tool, tmp_path_factory):
 @pytest.fixture
 def run_genai_perf(tool, tokenizer):
     """Runs a subcommand on an endpoint that answers as told, and keeps what reached it."""
-    runs = 0
 
     def run(
         subcommand, *options, answer=AT_ONCE, kind="byte-level", tokens=20, prompts=10
@@ -132,34 +131,36 @@ def run_genai_perf(tool, tokenizer):
             tokens: The length of a prompt that is asked for.
             prompts: How many different prompts.
         """
-        nonlocal runs
-        runs += 1
-        folder = tool.folder / f"run-{runs}"
         with serve(answer) as endpoint:
             finished = tool.genai_perf(
                 subcommand,
                 *TO_OPENAI,
                 *("-u", endpoint.address, "--tokenizer", str(tokenizer(kind))),
                 *("--synthetic-input-tokens-mean", str(tokens), "--num-prompts", str(prompts)),
-                *("--artifact-dir", str(folder)),
                 *options,
             )
-            return EndpointRun(finished, endpoint.requests, folder)
+            return EndpointRun(finished, endpoint.requests, tool.folder)
 
     return run
 
 
 @pytest.fixture
-def profile(run_genai_perf):
+def profile(run_genai_perf, tool):
     """Profiles an endpoint: ``profile("--header", "a:b", requests=20) -> EndpointRun``.
 
     It sends as many requests as it is told in a way that all versions know: they hand on to Perf
-    Analyzer what stands behind ``--``.
+    Analyzer what stands behind ``--``. Each has a folder of its own for what GenAI-Perf writes.
     """
+    runs = 0
 
     def run(*options, requests=10, **how) -> EndpointRun:
+        nonlocal runs
+        runs += 1
+        folder = tool.folder / f"profile-{runs}"
+        into = ("--artifact-dir", str(folder))
         behind = ("--", "--request-count", str(requests))
-        found = run_genai_perf("profile", *options, *behind, **how)
+        found = run_genai_perf("profile", *into, *options, *behind, **how)
+        found = replace(found, folder=folder)
         if found.refusal is None:
             found.must_have_answered(requests)
         return found

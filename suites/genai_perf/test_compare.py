@@ -7,7 +7,7 @@ import json
 import pytest
 
 from triton_claims.endpoints.genai_perf_exports import find_one
-from triton_claims.endpoints.tokenizers import count_tokens
+from triton_claims.endpoints.tokenizer_folders import count_tokens
 from triton_claims.errors import BrokenError
 
 PROFILED_WITH, COMPARED_WITH = "byte-level", "metaspace"

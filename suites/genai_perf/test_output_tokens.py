@@ -9,7 +9,7 @@ from triton_claims.endpoints.genai_perf_exports import (
     read_metrics,
     read_recorded_requests,
 )
-from triton_claims.endpoints.tokenizers import count_tokens
+from triton_claims.endpoints.tokenizer_folders import count_tokens
 from triton_claims.errors import BrokenError
 from triton_claims.servers.models import model
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from triton_claims.endpoints.tokenizers import count_tokens, token_ids
+from triton_claims.endpoints.tokenizer_folders import count_tokens, token_ids
 from triton_claims.errors import BrokenError
 
 #: The lengths that are asked for, in tokens, and how many prompts of each.

@@ -30,7 +30,7 @@ def corpus() -> list[str]:
         line
         for folder in folders
         for path in sorted(Path(folder).rglob("*.txt"))
-        for line in path.read_text(encoding="utf-8").splitlines()
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
     ]
     return lines or list(_OWN_TEXT)
 
@@ -65,7 +65,7 @@ def main(kind: str, folder: str) -> None:
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
         ascii_characters = {chr(code) for code in range(33, 127)}
-        alphabet = sorted(ascii_characters | {c for line in lines for c in line if not c.isspace()})
+        alphabet = sorted(ascii_characters | {c for line in lines for c in line if c != " "})
     tokenizer.train_from_iterator(
         lines,
         trainers.BpeTrainer(
