@@ -28,6 +28,10 @@ def test_compare_counts_with_the_given_tokenizer(tool, tokenizer, profile, refus
     """The compare subcommand of GenAI-Perf takes a tokenizer of the user's and compares two
     profiles with it.
     """
+    with evidence.step("ask for a tokenizer: the files are not looked at before the options are"):
+        asked = tool.genai_perf("compare", "--files", "none", "--tokenizer", "none")
+    refusal = refusal_of(asked)
+    assert not refusal, refusal
     with evidence.step("make two profiles"):
         runs = [profile(kind=PROFILED_WITH, tokens=tokens) for tokens in LENGTHS]
     files = [str(find_one(run.folder, "profile_export.json")) for run in runs]
@@ -44,8 +48,6 @@ def test_compare_counts_with_the_given_tokenizer(tool, tokenizer, profile, refus
             "compare", "--files", *files, "--tokenizer", str(tokenizer(COMPARED_WITH))
         )
 
-    refusal = refusal_of(compared)
-    assert not refusal, refusal
     if compared.returncode:
         raise BrokenError(
             f"the comparison ended with {compared.returncode}: {compared.output[-600:]}"
