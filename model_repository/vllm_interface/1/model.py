@@ -26,6 +26,7 @@ class TritonPythonModel:
         self.text, responses, self.fails = (
             parameters[name]["string_value"] for name in ("text", "responses", "fails")
         )
+        self.text = self.text.replace("_", " ")
         self.pieces = pieces_of(self.text, int(responses))
 
     def execute(self, requests):
