@@ -11,6 +11,7 @@ import pytest
 from triton_claims.endpoints.genai_perf_exports import find_one
 from triton_claims.endpoints.openai_answers import Chunks
 from triton_claims.errors import BrokenError
+from triton_claims.servers.model_control import load
 from triton_claims.servers.models import model
 
 #: A load that is twice the one before is answered twice as often.
@@ -19,7 +20,7 @@ LOADS = (1, 2, 4)
 REPORT = "analyze_export_genai_perf.csv"
 #: Three windows of so many ms are measured at each load.
 WINDOW = ("--measurement-interval", "500")
-SERVED = model("vllm_interface", responses="2", text="One two", fails="never")
+SERVED = model("vllm_interface", responses="2", text="One_two", fails="never")
 BEST = re.compile(r"\b(best|optimal|optimum)\b", re.IGNORECASE)
 
 
@@ -56,16 +57,24 @@ def test_analyze_names_the_best_configuration(
     """
     # Whoever is to try other configurations must be let: the server takes them with each load.
     server = triton_endpoint([SERVED], arguments=["--model-control-mode=explicit"])
-    address = server.process.grpc
-    with closing(server.client("grpc")) as client:
-        client.load(SERVED.name)
-        with evidence.step("control: a load of the model is seen in the server's log"):
-            if (by_us := loads_of(server)) < 1:
-                raise BrokenError(f"the check's control failed: the log tells of {by_us} loads")
+    with (
+        closing(server.client("grpc")) as client,
+        evidence.step("control: a load of the model is seen in the server's log"),
+    ):
+        answer = load(client, SERVED.name)
+        by_us = loads_of(server)
+        if not answer.accepted or not by_us:
+            raise BrokenError(f"the check's control failed: {by_us} loads after {answer}")
     with evidence.step("analyze the model"):
         run = tool.genai_perf(
             *("analyze", "-m", SERVED.name, "--service-kind", "triton", "--backend", "vllm"),
-            *("-u", address, "--streaming", "--tokenizer", str(tokenizer("byte-level"))),
+            *(
+                "-u",
+                server.process.grpc,
+                "--streaming",
+                "--tokenizer",
+                str(tokenizer("byte-level")),
+            ),
             *("--synthetic-input-tokens-mean", "20", "--num-prompts", "10"),
             *("--sweep-type", "concurrency", "--sweep-range", "1:2", *WINDOW),
         )
@@ -103,4 +112,4 @@ def most_at_once(requests):
 
 def loads_of(server):
     """How often the server's log says that the model was loaded."""
-    return server.process.log.count(f"successfully loaded '{SERVED.name}'")
+    return server.process.log().count(f"successfully loaded '{SERVED.name}'")

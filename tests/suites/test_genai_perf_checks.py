@@ -131,6 +131,11 @@ class TestAltered:
                 "it reports the loads [1, 2]",
             ),
             (
+                "genai-perf-analyze-optimum",
+                ("suites/genai_perf/test_analyze.py", "loads_of(server) - by_us", "by_us"),
+                "no configuration is called the best",
+            ),
+            (
                 "genai-perf-metric-errors",
                 (
                     "suites/genai_perf/test_errors.py",
@@ -143,8 +148,8 @@ class TestAltered:
                 "perf-analyzer-output-bytes",
                 (
                     "suites/genai_perf/test_output_tokens.py",
-                    "text=TEXT,",
-                    'text=TEXT.replace("come", "came"),',
+                    'TEXT.replace(" ", "_")',
+                    '"Six_words_came_out_of_this"',
                 ),
                 "was recorded, the model said",
             ),
@@ -168,6 +173,14 @@ class TestAltered:
                     "suites/genai_perf/test_errors.py",
                     'texts=("One",), delays=(0.0,)',
                     'texts=("One", " two", " three"), delays=(0.0, 0.0, 0.0)',
+                ),
+            ),
+            (
+                "genai-perf-analyze-optimum",
+                (
+                    "suites/genai_perf/test_analyze.py",
+                    "load(client, SERVED.name)",
+                    'load(client, "-")',
                 ),
             ),
             (
