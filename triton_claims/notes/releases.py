@@ -1,8 +1,9 @@
 """Releases: the data of ``releases/*.toml``, one file a release.
 
 A release says which container and server version belong together, which wheel carries that server,
-and which claims each of its notes maps to. Four files of that folder are no releases: the
-catalogue of claims, what is asked of every release, the accepted verdicts and the images.
+and which claims each of its notes maps to. Five files of that folder are no releases: the
+catalogue of claims, what is asked of every release, the accepted verdicts, the images and what
+endpoints are made of.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NO_RELEASES = frozenset({"claims.toml", "every-release.toml", "acceptances.toml", "images.toml"})
+_NO_RELEASES = frozenset(
+    {
+        "acceptances.toml",
+        "claims.toml",
+        "endpoints.toml",
+        "every-release.toml",
+        "images.toml",
+    }
+)
 
 #: What stands in the place of a section for a claim that no note promises.
 ASKED_OF_EVERY_RELEASE = "asked of every release"
@@ -74,6 +83,25 @@ class ClientPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class GenAiPerfPackage:
+    """The GenAI-Perf of the release's SDK, as the package index has it.
+
+    Args:
+        version: Its version, such as ``0.0.10``.
+        sha256: Its wheel's digest, 64 hexadecimal digits.
+        requirements: The file that pins all it needs, with hashes, for each of its Pythons.
+        pythons: The Python versions that the file is for, ``("3.10", ...)``.
+        source: How it is known which release brought it.
+    """
+
+    version: str
+    sha256: str
+    requirements: Path
+    pythons: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One bullet, or one falsifiable sentence, of a release's notes. Its text is not kept.
 
@@ -110,6 +138,7 @@ class Release:
         source: Where the two versions are known from.
         path: The file.
         client: The wheel of its client, where its programs are used.
+        genai_perf: Its GenAI-Perf, where it is known.
         standing: The ids of the claims that are asked of every release.
     """
 
@@ -120,6 +149,7 @@ class Release:
     source: str
     path: Path
     client: ClientPackage | None = None
+    genai_perf: GenAiPerfPackage | None = None
     standing: tuple[str, ...] = ()
 
     @property
@@ -269,6 +299,14 @@ def _check_unique(document: Document, release: Release, others: list[Release]) -
             raise document.error(
                 f"found '{release.server}', which {other.path.name} has already", "server"
             )
+        if release.genai_perf and other.genai_perf:
+            version = release.genai_perf.version
+            if version == other.genai_perf.version:
+                raise document.error(
+                    f"found {version!r}, which {other.path.name} has already",
+                    "genai_perf",
+                    "version",
+                )
 
 
 def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
@@ -282,6 +320,7 @@ def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
         source=data["source"],
         path=document.path,
         client=_read_client(document),
+        genai_perf=_read_genai_perf(document),
         standing=standing,
     )
 
@@ -294,6 +333,22 @@ def _read_wheel(document: Document) -> Wheel | None:
 def _read_client(document: Document) -> ClientPackage | None:
     data = _read_file(document, "client")
     return None if data is None else ClientPackage(**data)
+
+
+def _read_genai_perf(document: Document) -> GenAiPerfPackage | None:
+    data: dict[str, Any] | None = document.data.get("genai_perf")
+    if data is None:
+        return None
+    requirements = document.path.parent / data["requirements"]
+    if not requirements.is_file():
+        raise document.error(
+            f"found {data['requirements']!r}, expected a file in {document.path.parent}",
+            "genai_perf",
+            "requirements",
+        )
+    return GenAiPerfPackage(
+        **{**data, "requirements": requirements, "pythons": tuple(data["pythons"])}
+    )
 
 
 def _read_file(document: Document, table: str) -> dict[str, Any] | None:

@@ -114,4 +114,5 @@ def provenance(ledger: Ledger) -> Iterator[tuple[str, str]]:
 
 def _identified(target: Mapping[str, Any]) -> str:
     identity = target.get("digest") or f"sha256 {target['sha256']}"
-    return f"{target['target']} {identity}"
+    tools = " ".join(f"{name} {version}" for name, version in target.get("tools", {}).items())
+    return " ".join(filter(None, (target["target"], tools, identity)))

@@ -20,8 +20,12 @@ def sentences(ledger: Ledger) -> Iterator[str]:
     by_target: dict[str, list[Cell]] = {target["target"]: [] for target in ledger.header["targets"]}
     for cell in ledger.cells:
         by_target.setdefault(cell.target, []).append(cell)
+    tools = {each["target"]: each.get("tools") for each in ledger.header["targets"]}
     for target, cells in by_target.items():
-        if cells:
+        if cells and tools.get(target):
+            named = " with ".join(f"{name} {version}" for name, version in tools[target].items())
+            yield f"{target} is {named}: {_of_cells(cells)}."
+        elif cells:
             yield _of_target(target, cells, ledger.header["release"])
     if "baseline" in ledger.header:
         yield _of_baseline(ledger)
@@ -34,6 +38,11 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     version = next((cell.server_version for cell in cells if cell.server_version), None)
     if version is None:
         return f"{target}: no server answered; nothing is known of it."
+    return f"{target} is Triton {version}, {_age(version, release)}: {_of_cells(cells)}."
+
+
+def _of_cells(cells: Sequence[Cell]) -> str:
+    """What is known of a target, and what is not."""
     parts = []
     verdicts = Counter(cell.verdict for cell in cells)
     if verdicts[Verdict.BASELINE]:
@@ -56,7 +65,7 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     ]
     if unknown:
         parts.append("nothing is known of " + ", ".join(unknown))
-    return f"{target} is Triton {version}, {_age(version, release)}: " + "; ".join(parts) + "."
+    return "; ".join(parts)
 
 
 def _of_baseline(ledger: Ledger) -> str:

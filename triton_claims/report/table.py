@@ -22,6 +22,7 @@ def rows(ledger: Ledger) -> list[tuple[str, ...]]:
     """The cells in the order of claims and targets."""
     claims = {claim: place for place, claim in enumerate(_in_order(ledger))}
     targets = {each["target"]: place for place, each in enumerate(ledger.header["targets"])}
+    tools = {each["target"] for each in ledger.header["targets"] if "tools" in each}
 
     def order(cell: Cell) -> tuple[int, int, str, str]:
         place = targets.get(cell.target, len(targets))
@@ -31,7 +32,7 @@ def rows(ledger: Ledger) -> list[tuple[str, ...]]:
         (
             cell.claim,
             cell.target,
-            cell.server_version or "-",
+            "-" if cell.target in tools else cell.server_version or "-",
             cell.gpu,
             cell.protocol or "-",
             expectation_words(cell),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from triton_claims.servers.interpreters import Interpreter
+    from triton_claims.servers.interpreters import Interpreter, Python
 
 # By NumPy's major version and the Python: the release, and the SHA-256 of its wheel for _PLATFORM.
 _NUMPY = {
@@ -72,11 +72,11 @@ def model_environment(
 
     def build(directory: Path) -> None:
         progress(f"making the models' environment: Python {interpreter.release}, NumPy {release}")
-        _python(interpreter, ["-m", "venv", "--without-pip", "--symlinks", str(directory)])
+        run_python(interpreter, ["-m", "venv", "--without-pip", "--symlinks", str(directory)])
         packages = directory / "lib" / f"python{interpreter.version}" / "site-packages"
         _install_numpy(interpreter.version, release, digest, packages, pip)
         # Here and now: a server's first start would pay for it otherwise, and starts are measured.
-        _python(interpreter, ["-m", "compileall", "-q", "-x", "/tests/", str(packages)])
+        run_python(interpreter, ["-m", "compileall", "-q", "-x", "/tests/", str(packages)])
 
     return build_once(cache_root() / "environments" / name, build, progress=progress)
 
@@ -138,7 +138,16 @@ def _pinned(interpreter: Interpreter, numpy_major: int) -> tuple[str, str]:
     return pinned
 
 
-def _python(interpreter: Interpreter, arguments: Sequence[str]) -> None:
+def run_python(interpreter: Python, arguments: Sequence[str]) -> None:
+    """Has a Python make or compile an environment, apart from the suite's own.
+
+    Args:
+        interpreter: The Python.
+        arguments: What it is to do.
+
+    Raises:
+        BrokenError: It failed, or did not end.
+    """
     hidden = ("LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
     try:
         run = subprocess.run(

@@ -63,21 +63,30 @@ class Fetch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Interpreter:
-    """A Python that can run models.
+class Python:
+    """A Python of this machine.
 
     Attributes:
         executable: The interpreter itself, not that of a virtual environment.
         version: Major and minor version, such as ``3.11``.
         release: The whole version, such as ``3.11.7``.
         prefix: Its installation prefix.
-        libpython: The directory of its ``libpython3.X.so.1.0``.
     """
 
     executable: Path
     version: str
     release: str
     prefix: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter(Python):
+    """A Python that can run models.
+
+    Attributes:
+        libpython: The directory of its ``libpython3.X.so.1.0``.
+    """
+
     libpython: Path
 
 
@@ -213,6 +222,44 @@ def find_interpreter(
     )
 
 
+def find_python(
+    versions: Sequence[str],
+    whom: str,
+    *,
+    executables: Iterable[Path] | None = None,
+    fetch: Fetch = fetch_packages,
+    progress: Progress = silent,
+) -> Python:
+    """Chooses the Python for a program that needs no shared library.
+
+    The running Python comes first, then the newest. Where none serves, an older Python is fetched
+    from the distribution, into the cache and without root.
+
+    Args:
+        versions: The Pythons that it runs on, such as ``("3.10", "3.11")``.
+        whom: What runs on it, for the error.
+        executables: The Pythons to choose from; by default those found on this machine.
+        fetch: Unpacks packages of the distribution into a directory.
+        progress: Told what takes its time.
+
+    Raises:
+        Blocked: None serves; the reason names what is here.
+    """
+    here: list[str] = []
+    for each in _candidates(executables):
+        if each.implementation == "CPython" and each.version in versions:
+            return Python(each.executable, each.version, each.release, each.prefix)
+        here.append(str(each))
+    try:
+        return _fetched_interpreter(versions, fetch, progress)
+    except PackageUnavailableError as problem:
+        here.append(f"an older Python of the distribution {redact(str(problem))}")
+    raise Blocked(
+        f"{whom} runs on Python {', '.join(versions)}, and here is: {'; '.join(here)}",
+        unblock=f"install Python {' or '.join(versions)}",
+    )
+
+
 def _unfit(candidate: _Candidate, stubs: Sequence[str]) -> str | None:
     if candidate.implementation != "CPython":
         return f"is {candidate.implementation}, and the stubs need CPython"
@@ -278,7 +325,7 @@ def _fetched_interpreter(stubs: Sequence[str], fetch: Fetch, progress: Progress)
     version = older.python
 
     def build(directory: Path) -> None:
-        progress(f"fetching Python {version} of {older.codename} for the models")
+        progress(f"fetching Python {version} of {older.codename}")
         packages = ("python{}-minimal", "libpython{}-minimal", "libpython{}-stdlib", "libpython{}")
         try:
             fetch([name.format(version) for name in packages], directory, older.codename)

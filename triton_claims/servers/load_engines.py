@@ -126,10 +126,11 @@ def load_engine(choice: str, releases: Releases, progress: Progress) -> LoadEngi
         return ClientEngine()
     wheel = releases.newest_client()
     try:
-        analyzer = PerfAnalyzer(perf_analyzer_program(wheel, progress), progress)
+        program = perf_analyzer_program(wheel, progress, way_out="--load-engine client")
     except Blocked as missing:
         if choice == "perf_analyzer":
             raise
         progress(f"loads are put on by the client: {missing.reason}")
         return AutomaticEngine(None)
+    analyzer = PerfAnalyzer(program, progress)
     return analyzer if choice == "perf_analyzer" else AutomaticEngine(analyzer)

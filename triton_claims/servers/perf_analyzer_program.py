@@ -46,16 +46,34 @@ class PerfAnalyzerProgram:
     version: str
 
 
-def perf_analyzer_program(wheel: ClientPackage, progress: Progress) -> PerfAnalyzerProgram:
+class _DoesNotRunError(Exception):
+    """Why the program does not run here, in one line."""
+
+
+def perf_analyzer_program(
+    wheel: ClientPackage, progress: Progress, *, way_out: str | None = None
+) -> PerfAnalyzerProgram:
     """Makes Perf Analyzer ready to be run.
 
     Args:
         wheel: The client's wheel that brings it along.
         progress: Told what takes its time, line by line.
+        way_out: What unblocks the caller besides a machine that it runs on, if anything does.
 
     Raises:
         Blocked: It cannot be fetched, or does not run here.
     """
+    try:
+        return _made_ready(wheel, progress)
+    except _DoesNotRunError as problem:
+        machine = f"a machine with glibc {wheel.glibc}"
+        raise Blocked(
+            f"Perf Analyzer {wheel.version} does not run here: {problem}",
+            unblock=f"{machine}, or {way_out}" if way_out else machine,
+        ) from None
+
+
+def _made_ready(wheel: ClientPackage, progress: Progress) -> PerfAnalyzerProgram:
     program = str(fetch_program(wheel, PROGRAM, progress))
     version, problem = _smoke((program,))
     if version:
@@ -63,7 +81,7 @@ def perf_analyzer_program(wheel: ClientPackage, progress: Progress) -> PerfAnaly
     command = _with_newer_libraries(program, wheel, problem, progress)
     version, problem = _smoke(command)
     if version is None:
-        raise _blocked(wheel, problem)
+        raise _DoesNotRunError(problem)
     return PerfAnalyzerProgram(command, version)
 
 
@@ -73,21 +91,21 @@ def _with_newer_libraries(
     major, _, minor = wheel.glibc.partition(".")
     release = newer_release((int(major), int(minor)))
     if release is None:
-        raise _blocked(wheel, problem)
+        raise _DoesNotRunError(problem)
 
     def build(directory: Path) -> None:
         progress(f"fetching libraries of {release.codename} for Perf Analyzer {wheel.version}")
         try:
             fetch_packages(_PACKAGES, directory, release.codename)
         except PackageUnavailableError as unavailable:
-            raise _blocked(wheel, f"{problem}; no newer libraries: {unavailable}") from None
+            raise _DoesNotRunError(f"{problem}; no newer libraries: {unavailable}") from None
 
     root = build_once(
         cache_root() / "libraries" / f"{PROGRAM}-{release.codename}", build, progress=progress
     )
     found = next(iter(sorted(root.glob(f"**/{_LOADER}"))), None)
     if found is None:
-        raise _blocked(wheel, f"{problem}; the libraries of {release.codename} have no {_LOADER}")
+        raise _DoesNotRunError(f"{problem}; the libraries of {release.codename} have no {_LOADER}")
     folders = sorted({str(path.parent) for path in root.rglob("lib*.so.*")})
     return (str(found), "--library-path", ":".join(folders), program)
 
@@ -113,10 +131,3 @@ def _smoke(command: tuple[str, ...]) -> tuple[str | None, str]:
     if answer.returncode or words[:3] != ["Perf", "Analyzer", "Version"]:
         return None, said[-1].removeprefix(f"{command[-1]}: ")
     return words[3], ""
-
-
-def _blocked(wheel: ClientPackage, problem: str) -> Blocked:
-    return Blocked(
-        f"Perf Analyzer {wheel.version} does not run here: {problem}",
-        unblock=f"a machine with glibc {wheel.glibc}, or --load-engine client",
-    )

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import psutil
 
 from triton_claims.secrets import redact
 
@@ -23,6 +25,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PIP: tuple[str, ...] = (sys.executable, "-m", "pip")
+
+
+def pip_for(python: Path, pip: Sequence[str] = PIP) -> tuple[str, ...]:
+    """The command for pip to install into another environment, which needs no pip of its own.
+
+    Args:
+        python: The Python of that environment.
+        pip: The command that stands for pip.
+    """
+    return (*pip, "--python", str(python))
+
 
 # One retry and a bounded wait: without a network, the answer should come in seconds.
 _PATIENCE = ("--retries", "1", "--timeout", "15")
@@ -115,6 +128,10 @@ def _running(
         try:
             yield process
         except BaseException:
+            # With --python, pip is a process below the one that was started.
+            with suppress(psutil.NoSuchProcess):
+                for each in psutil.Process(process.pid).children(recursive=True):
+                    each.kill()
             process.kill()
             raise
 

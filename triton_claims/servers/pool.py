@@ -141,7 +141,7 @@ class ServerPool:
     def start(self, specification: ServerSpecification) -> RunningServer:
         """Starts a server that nobody else gets; the caller discards it."""
         startable = self.prepared(specification)
-        scratch = self._scratch_folder()
+        scratch = self.scratch()
         number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
         # Unique on the machine: a server that answers under this name is the one started here.
         name = f"{specification.key}-{number}.{scratch.run}"
@@ -178,7 +178,7 @@ class ServerPool:
 
     def options(self, specification: ServerSpecification) -> frozenset[str]:
         """The options that servers of a specification know, such as ``model-repository``."""
-        return self.prepared(specification).options(self._scratch_folder())
+        return self.prepared(specification).options(self.scratch())
 
     def discard(self, server: RunningServer) -> str:
         """Ends a server; whoever asks for its specification next gets a new one.
@@ -261,7 +261,8 @@ class ServerPool:
             self._guard.dismiss()
             self._guard = None
 
-    def _scratch_folder(self) -> Scratch:
+    def scratch(self) -> Scratch:
+        """The run's temporary place; made where there is none, with what guards it."""
         if self._scratch is None:
             sweep()  # what earlier runs left when they were killed
             self._scratch = new_scratch()

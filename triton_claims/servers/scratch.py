@@ -67,6 +67,14 @@ class Scratch:
     run: str
     folder: Path
 
+    def new_folder(self, prefix: str) -> Path:
+        """Makes a folder in it, for something that is no server.
+
+        Args:
+            prefix: How its name begins.
+        """
+        return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.folder))
+
     def remove(self) -> None:
         """Removes all the run has left: processes, shared memory, folder."""
         _clear(self.run, self.folder)

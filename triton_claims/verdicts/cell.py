@@ -141,7 +141,8 @@ class Cell:
     Attributes:
         claim: The claim's id.
         target: The target's id.
-        server_version: What the server itself reports; None where none answered.
+        server_version: What the server itself reports; None where none answered. Of tools, the
+            version of the release that brought the one that decides.
         gpu: ``cpu``, or the GPU's id.
         protocol: ``grpc`` or ``http``; None where the claim is not about one.
         expectation: What the notes imply for that version.

@@ -1,0 +1,1 @@
+"""What a tool under test talks to: endpoints, tokenizers, and the files it leaves."""

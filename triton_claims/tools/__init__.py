@@ -1,0 +1,1 @@
+"""What is run besides servers: GenAI-Perf and Perf Analyzer, in environments of their own."""
