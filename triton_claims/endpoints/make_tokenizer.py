@@ -23,14 +23,14 @@ _OWN_TEXT = (
 
 
 def corpus() -> list[str]:
-    """The lines of GenAI-Perf's corpora; our own where it is not there."""
+    """The lines of GenAI-Perf's corpora, with their ends; our own where it is not there."""
     found = importlib.util.find_spec("genai_perf")
     folders = list(found.submodule_search_locations or ()) if found else []
     lines = [
         line
         for folder in folders
         for path in sorted(Path(folder).rglob("*.txt"))
-        for line in path.read_text(encoding="utf-8").splitlines()
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
     ]
     return lines or list(_OWN_TEXT)
 
@@ -65,7 +65,8 @@ def main(kind: str, folder: str) -> None:
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
         ascii_characters = {chr(code) for code in range(33, 127)}
-        alphabet = sorted(ascii_characters | {c for line in lines for c in line if not c.isspace()})
+        # The ends of lines too: a prompt of several lines would be cut short without them.
+        alphabet = sorted((ascii_characters | {c for line in lines for c in line}) - {" "})
     tokenizer.train_from_iterator(
         lines,
         trainers.BpeTrainer(
