@@ -10,6 +10,7 @@ from triton_claims.endpoints.genai_perf_exports import (
     find_one,
     read_metrics,
     read_recorded_requests,
+    read_sweep,
 )
 from triton_claims.errors import BrokenError
 
@@ -139,6 +140,18 @@ def test_the_same_from_the_table(write):
 def test_what_are_no_metrics_is_told(write, content, name, message):
     with pytest.raises(BrokenError, match=message):
         read_metrics(write(content, name))
+
+
+def test_a_sweep_has_a_row_for_each_load(write):
+    table = "Config Name,Concurrency\nm_2,4\nm_0,1\n\nConfig Name,GPU\n"
+    rows = read_sweep(write(table, "analyze_export_genai_perf.csv"))
+    assert [row["Concurrency"] for row in rows] == ["4", "1"]
+
+
+@pytest.mark.parametrize("content", ["", "Config Name\n", "a,b\n1\n"])
+def test_what_is_no_sweep_is_told(write, content):
+    with pytest.raises(BrokenError, match="holds no table"):
+        read_sweep(write(content, "analyze_export_genai_perf.csv"))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
