@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Headers whose value is nobody's business.
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key"})
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"}
+)
 
 
 @dataclass(frozen=True, slots=True)
