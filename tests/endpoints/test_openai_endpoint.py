@@ -96,6 +96,7 @@ def test_a_relay_passes_on_what_the_real_one_says(llama):
     assert request.text == "".join(texts) == whole["choices"][0]["message"]["content"]
     assert len(request.text.split()) == 5
     assert request.sent[0].text == ""  # llama.cpp begins with an event that holds no text
+    assert len(request.gaps) == 4
     assert request.complete
     assert models["data"][0]["id"] == llama.model
     assert request.headers["x-marker"] == "abc"

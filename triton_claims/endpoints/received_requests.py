@@ -83,8 +83,12 @@ class ReceivedRequest:
 
     @property
     def gaps(self) -> tuple[float, ...]:
-        """Seconds from each piece sent to the next: the first is from the first to the second."""
-        return tuple(after.at - before.at for before, after in pairwise(self.sent))
+        """Seconds from each piece with text to the next: the first is from the first to the second.
+
+        Pieces without text do not count: GenAI-Perf passes over them too.
+        """
+        spoken = [chunk for chunk in self.sent if chunk.text]
+        return tuple(after.at - before.at for before, after in pairwise(spoken))
 
     @property
     def text(self) -> str:
