@@ -240,5 +240,9 @@ def test_a_schema_is_valid_and_explains_every_key(name):
 def test_every_data_file_names_its_schema_to_editors():
     for path in (ROOT / "releases").glob("*.toml"):
         if path.name != "acceptances.toml":
-            name = path.stem if path.stem in {"claims", "every-release", "images"} else "release"
+            name = (
+                path.stem
+                if path.stem in {"claims", "endpoints", "every-release", "images"}
+                else "release"
+            )
             assert path.read_text().startswith(f"#:schema ./schema/{name}.schema.json\n")

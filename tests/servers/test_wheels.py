@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from triton_claims.errors import Blocked, BrokenError
+from triton_claims.notes.endpoint_packages import ModulePackage
 from triton_claims.notes.releases import Wheel, load_releases
 from triton_claims.servers.cache import cache_root
 from triton_claims.servers.interpreters import linked_library, stub_python
-from triton_claims.servers.wheels import fetch_wheel, unpack
+from triton_claims.servers.wheels import fetch_module, fetch_wheel, unpack
 
 SERVER = "pytriton/tritonserver/bin/tritonserver"
 STUB = "pytriton/tritonserver/python_backend_stubs/3.11/triton_python_backend_stub"
@@ -27,6 +28,8 @@ CONTENT = {
     "pytriton/client/client.py": "not needed",
     "nvidia_pytriton.libs/libb64.so": "a library",
     "nvidia_pytriton-1.0.dist-info/licenses/LICENSE": "a licence",
+    "some_module/__init__.py": "a module",
+    "some_module/part.so": "a part of it",
 }
 
 
@@ -88,6 +91,30 @@ def test_a_wheel_is_fetched_with_its_hash_and_unpacked(staged):
     assert "--no-deps" in call["arguments"]
     # a killed pip leaves what it had only where the next run removes it
     assert Path(call["temporary"]).is_relative_to(cache_root())
+
+
+def module_of(staged, name):
+    wheel = staged.wheel
+    (staged.folder / "plan").write_text("serve")
+    pip = (sys.executable, str(Path(__file__).with_name("staged_pip.py")), str(staged.folder))
+    package = ModulePackage(
+        wheel.distribution, wheel.version, wheel.filename, wheel.sha256, wheel.size, name, "staged"
+    )
+    return fetch_module(package, staged.lines.append, pip=pip)
+
+
+def test_a_module_is_unpacked_alone_with_its_licence(staged):
+    found = module_of(staged, "some_module")
+    assert sorted(path.name for path in found.rglob("*") if path.is_file()) == [
+        *(".finished", "LICENSE", "__init__.py", "part.so")
+    ]
+    assert staged.lines[0] == "fetching some_module: nvidia-pytriton 1.0, 2 MB"
+
+
+def test_a_wheel_without_the_module_is_our_fault(staged):
+    with pytest.raises(BrokenError, match="holds no module another"):
+        module_of(staged, "another")
+    assert leftovers() == []
 
 
 def test_what_runs_gets_its_run_bit(staged):

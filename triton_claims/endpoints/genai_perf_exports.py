@@ -1,8 +1,8 @@
 """The files that GenAI-Perf leaves: what it measured, and the requests it measured that from.
 
 ``profile_export.json`` is Perf Analyzer's record of every request; ``profile_export_genai_perf``,
-as ``.json`` and as ``.csv``, holds the metrics that GenAI-Perf made of it. The same names and
-structure from 0.0.8 to 0.0.10, where metrics were added.
+as ``.json`` and as ``.csv``, holds the metrics that GenAI-Perf made of it. Each version names and
+lays them out alike; newer ones add metrics, and ``analyze`` with its table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from triton_claims.endpoints.openai_answers import DONE, text_in
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REQUESTS = "profile_export.json"
 METRICS_JSON = "profile_export_genai_perf.json"
 METRICS_CSV = "profile_export_genai_perf.csv"
+SWEEP = "analyze_export_genai_perf.csv"
 
 _EVENT = "data: "
 _OUTPUT = "text_output"
@@ -172,6 +173,23 @@ def read_metrics(path: Path) -> Metrics:
     if not found:
         raise BrokenError(f"{path} holds no metric")
     return Metrics({metric.name: metric for metric in found}, path)
+
+
+def read_sweep(path: Path) -> tuple[Mapping[str, str], ...]:
+    """Reads ``analyze_export_genai_perf.csv``: what ``analyze`` found at each load.
+
+    Returns:
+        Its rows in the file's order, by the names of the columns, such as ``Concurrency``; of its
+        tables the first, as the second is about GPUs.
+
+    Raises:
+        BrokenError: It is not there, not as expected, or holds no row.
+    """
+    table = list(takewhile(bool, csv.reader(_text(path).splitlines())))
+    columns, rows = (table or [[]])[0], table[1:]
+    if not rows or any(len(row) != len(columns) for row in rows):
+        raise BrokenError(f"{path} holds no table with as many cells in each row as columns")
+    return tuple(dict(zip(columns, row, strict=True)) for row in rows)
 
 
 def _json_metrics(path: Path) -> list[Metric]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+_AT_ONCE = 4  # requests; more of them wait
+_WORDS = 16  # of an answer where the request does not say; the model never ends by itself
+
 
 def main(model: str, name: str, context: str, told: str) -> None:
     """Serves a model on loopback until standard input closes.
@@ -16,7 +19,7 @@ def main(model: str, name: str, context: str, told: str) -> None:
     Args:
         model: The model's file.
         name: The name it goes by.
-        context: Tokens that all its requests together can hold.
+        context: Tokens that a request and its answer can hold.
         told: The file that the address is written to.
     """
     # Not among this project's own packages: it is on the path of this process alone.
@@ -27,9 +30,9 @@ def main(model: str, name: str, context: str, told: str) -> None:
     parameters.model_alias = {name}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
-    parameters.n_ctx = int(context)
-    parameters.n_parallel = 4
-    parameters.n_predict = 16  # where a request does not say; the model never ends by itself
+    parameters.n_parallel = _AT_ONCE
+    parameters.n_ctx = _AT_ONCE * int(context)
+    parameters.n_predict = _WORDS
     parameters.cpuparams.n_threads = 1
     parameters.cpuparams_batch.n_threads = 1
     parameters.n_gpu_layers = 0

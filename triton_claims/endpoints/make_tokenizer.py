@@ -14,6 +14,7 @@ BYTE_LEVEL = "byte-level"
 METASPACE = "metaspace"
 _ENTRIES = 2000
 _UNKNOWN, _BEGIN, _END = "<unk>", "<s>", "</s>"
+_USUAL_CHARACTERS = {*map(chr, range(33, 127)), *"\u2018\u2019\u201c\u201d\u2013\u2014\u2026"}
 # Where there is no corpus: enough for a tokenizer that loads.
 _OWN_TEXT = (
     "A claim is one sentence that can be false.",
@@ -23,7 +24,7 @@ _OWN_TEXT = (
 
 
 def corpus() -> list[str]:
-    """The lines of GenAI-Perf's corpora; our own where it is not there."""
+    """The lines of GenAI-Perf's corpora, with their ends; our own where it is not there."""
     found = importlib.util.find_spec("genai_perf")
     folders = list(found.submodule_search_locations or ()) if found else []
     lines = [
@@ -64,8 +65,8 @@ def main(kind: str, folder: str) -> None:
         tokenizer = Tokenizer(models.BPE(unk_token=_UNKNOWN))
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
-        ascii_characters = {chr(code) for code in range(33, 127)}
-        alphabet = sorted(ascii_characters | {c for line in lines for c in line if c != " "})
+        # The ends of lines too: a prompt of several lines would be cut short without them.
+        alphabet = sorted(({c for line in lines for c in line} | _USUAL_CHARACTERS) - {" "})
     tokenizer.train_from_iterator(
         lines,
         trainers.BpeTrainer(

@@ -55,7 +55,7 @@ class OpenAIEndpoint:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self._server = _Server(self)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._requests: list[ReceivedRequest] = []
         self._problem: str | None = None
 
@@ -86,6 +86,13 @@ class OpenAIEndpoint:
         with self._lock:
             self._requests.append(request)
             return len(self._requests) - 1
+
+    def sending(self) -> threading.RLock:
+        """What is held while something is sent and that is kept.
+
+        Else a client that has it could look here before it is kept.
+        """
+        return self._lock
 
     def change(self, number: int, **changes: Any) -> None:
         """Keeps what becomes of a request."""
@@ -271,37 +278,42 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.close()
 
     def _whole(self, status: int, content_type: str, body: bytes, number: int | None) -> None:
+        endpoint = self.server.endpoint
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        if number is not None:
-            chunk = SentChunk(text_in(body.decode(errors="replace")), time.perf_counter())
-            self.server.endpoint.sent(number, chunk)
-            self.server.endpoint.change(number, status=status, complete=True)
+        with endpoint.sending():
+            self.end_headers()
+            self.wfile.write(body)
+            if number is not None:
+                chunk = SentChunk(text_in(body.decode(errors="replace")), time.perf_counter())
+                endpoint.sent(number, chunk)
+                endpoint.change(number, status=status, complete=True)
 
     def _begin(self, status: int, content_type: str, number: int | None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        if number is not None:
-            self.server.endpoint.change(number, status=status)
+        with self.server.endpoint.sending():
+            self.end_headers()
+            if number is not None:
+                self.server.endpoint.change(number, status=status)
 
     def _event(self, data: str, number: int | None) -> float:
         """Sends one; gives when it had been sent."""
         event = _EVENT + data.encode() + b"\n\n"
-        self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
-        at = time.perf_counter()
-        if number is not None and data != DONE:
-            self.server.endpoint.sent(number, SentChunk(text_in(data), at))
+        with self.server.endpoint.sending():
+            self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+            at = time.perf_counter()
+            if number is not None and data != DONE:
+                self.server.endpoint.sent(number, SentChunk(text_in(data), at))
         return at
 
     def _end(self, number: int | None) -> None:
-        self.wfile.write(b"0\r\n\r\n")
-        if number is not None:
-            self.server.endpoint.change(number, complete=True)
+        with self.server.endpoint.sending():
+            self.wfile.write(b"0\r\n\r\n")
+            if number is not None:
+                self.server.endpoint.change(number, complete=True)
 
 
 def _lines(answer: http.client.HTTPResponse, relay: Relay) -> Iterator[bytes]:

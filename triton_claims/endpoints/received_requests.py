@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Headers whose value is nobody's business.
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key"})
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,12 @@ class ReceivedRequest:
 
     @property
     def gaps(self) -> tuple[float, ...]:
-        """Seconds from each piece sent to the next: the first is from the first to the second."""
-        return tuple(after.at - before.at for before, after in pairwise(self.sent))
+        """Seconds from each piece with text to the next: the first is from the first to the second.
+
+        Pieces without text do not count: GenAI-Perf passes over them too.
+        """
+        spoken = [chunk for chunk in self.sent if chunk.text]
+        return tuple(after.at - before.at for before, after in pairwise(spoken))
 
     @property
     def text(self) -> str:
