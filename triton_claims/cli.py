@@ -389,17 +389,16 @@ def _doctor(_options: argparse.Namespace) -> int:
             code = BAD_NEWS
         else:
             _say(f"{named}: the models run on Python {python.release}, {python.executable}")
-    if any(release.client for release in releases.values()):
-        _say(_load_engine(releases))
-    for line in _genai_perf(releases):
-        _say(line)
+    _say_all(_tools(releases))
     if code == 0:
         _say("everything the embedded servers need is here")
     return code
 
 
-def _genai_perf(releases: Releases) -> Iterator[str]:
-    """Which Python each GenAI-Perf runs on here; the lack of one keeps no server from working."""
+def _tools(releases: Releases) -> Iterator[str]:
+    """What there is besides servers; the lack of it keeps none from working."""
+    if any(release.client for release in releases.values()):
+        yield _load_engine(releases)
     pythons: dict[tuple[str, ...], list[str]] = {}
     for release in releases.values():
         if release.genai_perf is not None:
