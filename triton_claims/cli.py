@@ -411,7 +411,8 @@ def _tools(releases: Releases) -> Iterator[str]:
         except Blocked as missing:
             yield redact(f"{named}: cannot run here: {missing}")
         else:
-            yield f"{named}: run on Python {python.release}, {python.executable}"
+            runs = "runs" if len(targets) == 1 else "run"
+            yield f"{named}: {runs} on Python {python.release}, {python.executable}"
 
 
 def _load_engine(releases: Releases) -> str:

@@ -82,12 +82,13 @@ def digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def stage_tools(releases: Path, downloads: Path) -> None:
+def stage_tools(releases: Path, downloads: Path, genai_perf: str = GENAI_PERF) -> None:
     """Puts stand-ins in the place of all tools that releases name; those already there stay.
 
     Args:
         releases: The folder of the releases' data, which is changed.
         downloads: The cache's folder for files that this machine cannot fetch.
+        genai_perf: What stands for GenAI-Perf: a module with a function ``main``.
     """
     needed = downloads / "needed-1.0-py3-none-any.whl"
     if not needed.exists():
@@ -96,7 +97,7 @@ def stage_tools(releases: Path, downloads: Path) -> None:
     for path in releases.glob("*.toml"):
         text = path.read_text(encoding="utf-8")
         if found := re.search(r"(?s)\[genai_perf\]\nversion = \"([\d.]+)\"", text):
-            files = {"genai_perf/__init__.py": "", "genai_perf/main.py": GENAI_PERF}
+            files = {"genai_perf/__init__.py": "", "genai_perf/main.py": genai_perf}
             wheel = downloads / f"genai_perf-{found[1]}-py3-none-any.whl"
             if not wheel.exists():
                 make_wheel(downloads, "genai_perf", found[1], files)
