@@ -239,8 +239,8 @@ def test_a_release_tells_of_its_genai_perf(project):
         ("1" * 64, "1" * 63, "genai_perf.sha256: found '1111"),
         ('"genai-perf.txt"', '"../it.txt"', "genai_perf.requirements: found '../it.txt'"),
         ('"genai-perf.txt"', '"other.txt"', "genai_perf.requirements: found 'other.txt', expected"),
-        ('["3.10", "3.11"]', "[]", "genai_perf.pythons: found []"),
-        ('["3.10", "3.11"]', '["py3"]', "genai_perf.pythons#1: found 'py3'"),
+        ('pythons = ["3.10", "3.11"]', "pythons = []", "genai_perf.pythons: found an empty list"),
+        ('pythons = ["3.10"', 'pythons = ["py3"', "genai_perf.pythons#1: found 'py3'"),
         ("requirements =", "requirement =", "genai_perf.requirement: found an unknown key"),
     ],
 )
@@ -249,9 +249,8 @@ def test_a_faulty_genai_perf_is_told(project, old, new, reason):
     project.old.write_text(project.old.read_text() + GENAI_PERF)
     line = project.replace(project.old, old, new)
     text = load_error(project)
-    assert text.startswith(f"{project.old}:")
+    assert text.startswith(f"{project.old}:{line}: ")
     assert reason in text
-    assert line
 
 
 def test_one_genai_perf_is_of_one_release(project):

@@ -208,7 +208,7 @@ source = "a measurement of ours"
 
 @pytest.fixture
 def tools(tmp_path):
-    """Releases with three versions of GenAI-Perf, and Perf Analyzers of the second and the third."""
+    """Releases with three versions of GenAI-Perf, and two with a Perf Analyzer."""
     project = Project(tmp_path / "project")
     project.add("releases/genai-perf.txt", "")
     middle = 'container = "24.12"\nserver = "2.53.0"\nsource = "a measurement of ours"\n'
@@ -272,7 +272,8 @@ def test_without_data_no_tool_is_known(releases):
     )
 
 
-def test_a_tool_newer_than_every_perf_analyzer_needs_one_named(tools, tmp_path):
+@pytest.mark.usefixtures("tools")
+def test_a_tool_newer_than_every_perf_analyzer_needs_one_named(tmp_path):
     newest = tmp_path / "project" / "releases" / "25.01.toml"
     newest.write_text(newest.read_text().partition("\n[client]")[0])
     fewer = load_releases(newest.parent)
