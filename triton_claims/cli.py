@@ -30,21 +30,23 @@ from triton_claims.report.table import aligned, table_lines
 from triton_claims.secrets import redact
 from triton_claims.servers import host, scratch
 from triton_claims.servers.cache import cache_root
-from triton_claims.servers.interpreters import find_interpreter
+from triton_claims.servers.interpreters import find_interpreter, find_python
 from triton_claims.servers.preparing import make_ready
 from triton_claims.servers.targets import parse_target
+from triton_claims.tools.genai_perf import make_tools_ready
 from triton_claims.verdicts.acceptance import load_acceptances
 from triton_claims.verdicts.ledger import read_ledger
 from triton_claims.verdicts.merging import merge
 from triton_claims.verdicts.outcome import Require
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any, TextIO
 
     from triton_claims.notes.catalogue import Claim
     from triton_claims.notes.releases import Release, Releases
     from triton_claims.servers.docker_host import DockerHost
+    from triton_claims.servers.targets import Target
 
 BAD_NEWS = 1
 BAD_INPUT = 2
@@ -163,7 +165,10 @@ def _parser() -> argparse.ArgumentParser:
 
     fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
     fetch.add_argument(
-        "target", metavar="TARGET", nargs="+", help="such as wheel:24.10 or ngc:25.01"
+        "target",
+        metavar="TARGET",
+        nargs="+",
+        help="such as wheel:24.10, ngc:25.01 or genai-perf:0.0.10",
     )
     fetch.add_argument(
         "--image",
@@ -323,15 +328,22 @@ def _fetch(options: argparse.Namespace) -> int:
     for target in dict.fromkeys(targets):
         for where in hosts if hosts and target.in_container else [None]:
             try:
-                ready = make_ready(target, _progress, host=where)
+                words = _made_ready(target, where)
             except InputError:
                 raise
             except TritonClaimsError as problem:
                 _complain(redact(f"{target}: {problem}"))
                 code = BAD_NEWS
             else:
-                _say(redact(f"{target} is ready: {ready.origin}, models on {ready.model_python}"))
+                _say(redact(f"{target} is ready: {words}"))
     return code
+
+
+def _made_ready(target: Target, where: DockerHost | None) -> str:
+    if target.is_tool:
+        return make_tools_ready(target, _progress).describe()
+    ready = make_ready(target, _progress, host=where)
+    return f"{ready.origin}, models on {ready.model_python}"
 
 
 def _docker_hosts(text: str) -> tuple[DockerHost, ...]:
@@ -377,11 +389,30 @@ def _doctor(_options: argparse.Namespace) -> int:
             code = BAD_NEWS
         else:
             _say(f"{named}: the models run on Python {python.release}, {python.executable}")
-    if any(release.client for release in releases.values()):
-        _say(_load_engine(releases))
+    _say_all(_tools(releases))
     if code == 0:
         _say("everything the embedded servers need is here")
     return code
+
+
+def _tools(releases: Releases) -> Iterator[str]:
+    """What there is besides servers; the lack of it keeps none from working."""
+    if any(release.client for release in releases.values()):
+        yield _load_engine(releases)
+    pythons: dict[tuple[str, ...], list[str]] = {}
+    for release in releases.values():
+        if release.genai_perf is not None:
+            target = f"genai-perf:{release.genai_perf.version}"
+            pythons.setdefault(release.genai_perf.pythons, []).append(target)
+    for versions, targets in pythons.items():
+        named = targets[0] if len(targets) == 1 else f"{targets[0]} to {targets[-1]}"
+        try:
+            python = find_python(versions, "GenAI-Perf", progress=_progress)
+        except Blocked as missing:
+            yield redact(f"{named}: cannot run here: {missing}")
+        else:
+            runs = "runs" if len(targets) == 1 else "run"
+            yield f"{named}: {runs} on Python {python.release}, {python.executable}"
 
 
 def _load_engine(releases: Releases) -> str:

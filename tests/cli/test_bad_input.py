@@ -47,6 +47,8 @@ def harmless(monkeypatch):
         raise Blocked("staged", unblock="never")
 
     monkeypatch.setattr(cli, "make_ready", blocked)
+    monkeypatch.setattr(cli, "make_tools_ready", blocked)
+    monkeypatch.setattr(cli, "find_python", blocked)
     monkeypatch.setattr(cli, "find_interpreter", blocked)
     monkeypatch.setattr(cli.scratch, "sweep", list)
 

@@ -19,7 +19,7 @@ from triton_claims.errors import Blocked, BrokenError
 from triton_claims.report.summary import summary_markdown
 from triton_claims.servers import load_engines
 from triton_claims.servers.installation import Installation
-from triton_claims.servers.interpreters import Interpreter
+from triton_claims.servers.interpreters import Interpreter, Python
 
 GOLDEN = Path(__file__).parents[1] / "report" / "golden"
 PATIENCE = 60  # seconds; far more than anything here takes
@@ -302,6 +302,38 @@ def test_doctor_names_the_python_of_each_group_of_servers(run, project, machine)
         "wheel:24.12: the models run on Python 3.12.1, /usr/bin/python3",
         "everything the embedded servers need is here",
     ]
+
+
+GENAI_PERF = """
+[genai_perf]
+version = "0.0.7"
+sha256 = "{zeros}"
+requirements = "genai-perf.txt"
+pythons = ["3.11"]
+source = "a measurement of ours"
+""".format(zeros="0" * 64)
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_doctor_tells_whether_genai_perf_can_run(run, project, machine, monkeypatch, here):
+    def find_python(versions, whom, *, progress):
+        assert (versions, whom) == (("3.11",), "GenAI-Perf")
+        progress("looking")
+        if here:
+            return Python(Path("/usr/bin/python3"), "3.11", "3.11.1", Path("/usr"))
+        raise Blocked("no Python here", unblock="install one")
+
+    machine("3.11")
+    monkeypatch.setattr(cli, "find_python", find_python)
+    project.add("releases/genai-perf.txt", "")
+    project.old.write_text(project.old.read_text() + GENAI_PERF)
+    answer = run("doctor")
+    assert (answer.code, answer.err) == (0, "")  # no server lacks anything
+    assert answer.out.splitlines()[-2] == (
+        "genai-perf:0.0.7: runs on Python 3.11.1, /usr/bin/python3"
+        if here
+        else "genai-perf:0.0.7: cannot run here: no Python here; to unblock: install one"
+    )
 
 
 @pytest.mark.usefixtures("project")

@@ -213,6 +213,53 @@ def test_a_faulty_client_is_told(project, old, new, reason):
     assert reason in text
 
 
+GENAI_PERF = """
+[genai_perf]
+version = "0.0.7"
+sha256 = "{}"
+requirements = "genai-perf.txt"
+pythons = ["3.10", "3.11"]
+source = "a measurement of ours"
+""".format("1" * 64)
+
+
+def test_a_release_tells_of_its_genai_perf(project):
+    project.old.write_text(project.old.read_text() + GENAI_PERF)
+    requirements = project.add("releases/genai-perf.txt", "")
+    found = load_releases(project.releases)["24.10"].genai_perf
+    assert (found.version, found.pythons) == ("0.0.7", ("3.10", "3.11"))
+    assert found.requirements == requirements
+    assert load_releases(project.releases)["25.01"].genai_perf is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"0.0.7"', '"newest"', "genai_perf.version: found 'newest', expected its version"),
+        ("1" * 64, "1" * 63, "genai_perf.sha256: found '1111"),
+        ('"genai-perf.txt"', '"../it.txt"', "genai_perf.requirements: found '../it.txt'"),
+        ('"genai-perf.txt"', '"other.txt"', "genai_perf.requirements: found 'other.txt', expected"),
+        ('pythons = ["3.10", "3.11"]', "pythons = []", "genai_perf.pythons: found an empty list"),
+        ('pythons = ["3.10"', 'pythons = ["py3"', "genai_perf.pythons#1: found 'py3'"),
+        ("requirements =", "requirement =", "genai_perf.requirement: found an unknown key"),
+    ],
+)
+def test_a_faulty_genai_perf_is_told(project, old, new, reason):
+    project.add("releases/genai-perf.txt", "")
+    project.old.write_text(project.old.read_text() + GENAI_PERF)
+    line = project.replace(project.old, old, new)
+    text = load_error(project)
+    assert text.startswith(f"{project.old}:{line}: ")
+    assert reason in text
+
+
+def test_one_genai_perf_is_of_one_release(project):
+    project.add("releases/genai-perf.txt", "")
+    for path in (project.old, project.new):
+        path.write_text(path.read_text() + GENAI_PERF)
+    assert "genai_perf.version: found '0.0.7', which 24.10.toml has already" in load_error(project)
+
+
 def test_several_faults_are_counted_and_the_first_is_told(project):
     project.replace(project.new, '"2.54.0"', "1")
     project.replace(project.new, '["cats-faster"]', "2")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from report.staged_runs import KILLED
 from verdicts.samples import HEADER, UNCHECKED, cell, ledger
@@ -43,6 +45,22 @@ def test_targets_come_in_the_order_of_the_command_line():
         "x:y",
         "The",
     ]
+
+
+def test_tools_are_told_of_as_tools():
+    tools = {"genai-perf": "0.0.10", "perf-analyzer": "2.53.0"}
+    target = {"target": "genai-perf:x", "server_version": None, "sha256": "5" * 64, "tools": tools}
+    cells = [
+        cell(target="genai-perf:x", server_version="2.54.0"),
+        cell(target="genai-perf:x", server_version="2.53.0", verdict=Verdict.BASELINE),
+    ]
+    told = ledger(*cells)
+    first, _ = sentences(replace(told, header={**told.header, "targets": [target]}))
+    assert first == (
+        "genai-perf:x is genai-perf 0.0.10 with perf-analyzer 2.53.0: what is claimed of other "
+        "versions alone must be absent there, and is (1 cell baseline); what is claimed of it "
+        "holds (1 cell)."
+    )
 
 
 def test_claims_that_need_a_look_are_named_once():

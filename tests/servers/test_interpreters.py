@@ -8,7 +8,12 @@ import pytest
 from triton_claims.errors import Blocked
 from triton_claims.servers import interpreters
 from triton_claims.servers.distribution import OlderRelease, PackageUnavailableError
-from triton_claims.servers.interpreters import find_interpreter, linked_library, stub_python
+from triton_claims.servers.interpreters import (
+    find_interpreter,
+    find_python,
+    linked_library,
+    stub_python,
+)
 
 ALL = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 
@@ -241,3 +246,31 @@ def test_a_file_that_is_no_stub_has_no_python(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     assert stub_python(tmp_path / "file") is None
     assert linked_library(tmp_path / "file") is None
+
+
+def test_a_program_needs_no_shared_library(tmp_path):
+    executables = [python(tmp_path, "3.13"), python(tmp_path, "3.11", shared=False)]
+    found = find_python(("3.10", "3.11"), "it", executables=executables, fetch=no_fetch)
+    assert (found.version, found.release) == ("3.11", "3.11.5")
+    assert found.executable == executables[1]
+
+
+def test_a_python_for_a_program_is_fetched_where_none_is_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        interpreters, "older_release", lambda pythons: OlderRelease("elder", pythons[0])
+    )
+
+    def fetch(_packages, directory, _codename="", /):
+        python(directory, "3.11", name="usr")
+
+    here = [python(tmp_path, "3.13")]
+    assert find_python(("3.11",), "it", executables=here, fetch=fetch).version == "3.11"
+
+
+def test_without_a_python_for_it_a_program_is_blocked(tmp_path):
+    here = [python(tmp_path, "3.13"), python(tmp_path, "3.10", implementation="PyPy")]
+    with pytest.raises(Blocked) as caught:
+        find_python(("3.10", "3.11"), "GenAI-Perf", executables=here, fetch=no_fetch)
+    assert caught.value.reason.startswith("GenAI-Perf runs on Python 3.10, 3.11, and here is: ")
+    assert f"Python 3.13.5 ({here[0]})" in caught.value.reason
+    assert caught.value.unblock == "install Python 3.10 or 3.11"

@@ -18,7 +18,8 @@ RELEASES = load_knowledge(Path(__file__).resolve().parents[2]).releases
 def present(monkeypatch):
     asked = []
 
-    def program(wheel, _progress):
+    def program(wheel, _progress, *, way_out):
+        assert way_out == "--load-engine client"
         asked.append(wheel)
         return PerfAnalyzerProgram(("/nowhere/perf_analyzer",), "9.9.9")
 
@@ -28,7 +29,7 @@ def present(monkeypatch):
 
 @pytest.fixture
 def absent(monkeypatch):
-    def program(_wheel, _progress):
+    def program(_wheel, _progress, **_way_out):
         raise Blocked("Perf Analyzer does not run here: no glibc", unblock="a newer system")
 
     monkeypatch.setattr(load_engines, "perf_analyzer_program", program)

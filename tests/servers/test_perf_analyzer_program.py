@@ -109,6 +109,16 @@ def test_where_no_newer_system_is_known_it_is_blocked(staged):
         perf_analyzer_program(wheel, print)
 
 
+def test_the_way_out_is_the_callers(staged):
+    wheel = staged(TOO_NEW)
+    with pytest.raises(Blocked) as caught:
+        perf_analyzer_program(wheel, print)
+    assert caught.value.unblock == "a machine with glibc 9.9"
+    with pytest.raises(Blocked) as caught:
+        perf_analyzer_program(wheel, print, way_out="--load-engine client")
+    assert caught.value.unblock == "a machine with glibc 9.9, or --load-engine client"
+
+
 def test_where_its_libraries_cannot_be_had_it_is_blocked(staged, monkeypatch):
     wheel = staged(TOO_NEW)
     newer_libraries(monkeypatch)

@@ -82,7 +82,8 @@ def test_what_is_no_target_is_refused_with_an_example(text, releases):
 @pytest.mark.parametrize("kind", ["", "whell", "WHEEL", "wheel ", "docker", "wh\neel"])
 def test_an_unknown_kind_is_refused(kind, releases):
     assert refusal(f"{kind}:24.10", releases, where="TARGET") == (
-        f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:, ngc:, image:"
+        f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:, ngc:, image:, "
+        "genai-perf:"
     )
 
 
@@ -183,3 +184,100 @@ def test_a_folder_that_cannot_be_looked_at_is_refused(folder, why, releases):
     told = refusal(f"install:{folder}", releases)
     assert told.startswith("--target: cannot look at '")
     assert why in told
+
+
+GENAI_PERF = """
+[genai_perf]
+version = "{version}"
+sha256 = "{zeros}"
+requirements = "genai-perf.txt"
+pythons = ["3.11"]
+source = "a measurement of ours"
+"""
+CLIENT = """
+[client]
+distribution = "tritonclient"
+version = "{version}"
+filename = "tritonclient-{version}-py3-none-any.whl"
+sha256 = "{zeros}"
+size = 14058766
+glibc = "2.38"
+source = "a measurement of ours"
+"""
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """Releases with three versions of GenAI-Perf, and two with a Perf Analyzer."""
+    project = Project(tmp_path / "project")
+    project.add("releases/genai-perf.txt", "")
+    middle = 'container = "24.12"\nserver = "2.53.0"\nsource = "a measurement of ours"\n'
+    project.add("releases/24.12.toml", middle)
+    for container, version in (("24.10", "0.0.7"), ("24.12", "0.0.9"), ("25.01", "0.0.10")):
+        path = project.releases / f"{container}.toml"
+        text = GENAI_PERF.format(version=version, zeros="0" * 64)
+        if container != "24.10":
+            server = {"24.12": "2.53.0", "25.01": "2.54.0"}[container]
+            text += CLIENT.format(version=server, zeros="0" * 64)
+        path.write_text(path.read_text() + text)
+    return load_releases(project.releases)
+
+
+@pytest.mark.parametrize(
+    ("value", "genai_perf", "perf_analyzer"),
+    [
+        ("0.0.10", "25.01", "25.01"),
+        ("0.0.9", "24.12", "24.12"),
+        ("0.0.7", "24.10", "24.12"),  # its own release has none: the next newer one
+        ("0.0.10+perf-analyzer:2.53.0", "25.01", "24.12"),
+        ("0.0.7+perf-analyzer:2.54.0", "24.10", "25.01"),
+    ],
+)
+def test_a_tool_is_named_by_its_version_and_perf_analyzers(value, genai_perf, perf_analyzer, tools):
+    target = parse_target(f"genai-perf:{value}", tools)
+    assert str(target) == f"genai-perf:{value}"
+    assert target.is_tool
+    assert not target.in_container
+    assert {name: release.container for name, (_, release) in target.tools.items()} == {
+        "genai-perf": genai_perf,
+        "perf-analyzer": perf_analyzer,
+    }
+
+
+def test_a_server_has_no_tools(tools):
+    target = parse_target("wheel:24.10", tools)
+    assert (target.is_tool, target.tools) == (False, {})
+
+
+@pytest.mark.parametrize("version", ["0.0.11", "v0.0.10", "0.0.10 ", "latest", "x" * 1000])
+def test_an_unknown_version_of_the_tool_is_refused(version, tools):
+    assert refusal(f"genai-perf:{version}", tools) == (
+        f"--target: {version!r} is no GenAI-Perf we know: expected one of 0.0.7, 0.0.9, 0.0.10"
+    )
+
+
+@pytest.mark.parametrize(
+    "beside", ["", "perf-analyzer", "perf-analyzer:", "perf-analyzer:2.51.0", "2.53.0", "+", "a:b"]
+)
+def test_what_is_no_perf_analyzer_is_refused(beside, tools):
+    assert refusal(f"genai-perf:0.0.10+{beside}", tools) == (
+        f"--target: {beside!r} is no Perf Analyzer we know: expected "
+        "genai-perf:0.0.10+perf-analyzer:VERSION, of 2.53.0, 2.54.0"
+    )
+
+
+def test_without_data_no_tool_is_known(releases):
+    assert refusal("genai-perf:0.0.10", releases) == (
+        "--target: '0.0.10' is no GenAI-Perf we know: expected one of none"
+    )
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_tool_newer_than_every_perf_analyzer_needs_one_named(tmp_path):
+    newest = tmp_path / "project" / "releases" / "25.01.toml"
+    newest.write_text(newest.read_text().partition("\n[client]")[0])
+    fewer = load_releases(newest.parent)
+    assert refusal("genai-perf:0.0.10", fewer) == (
+        "--target: no Perf Analyzer is known that is as new as GenAI-Perf 0.0.10: expected "
+        "genai-perf:0.0.10+perf-analyzer:VERSION, of 2.53.0"
+    )

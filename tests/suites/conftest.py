@@ -239,6 +239,7 @@ def run_altered(tmp_path_factory) -> Callable[..., Run]:
     copies the project, edits the copy and runs the checks of the claims on the newest embedded
     server. So a check is shown what it must not take for the claim, by a real server: a model that
     does not do what the check thinks it does, say. The text to be replaced must be there once.
+    What else there is to be changed, ``prepare`` does, which is given the copy.
     """
 
     def run(
@@ -246,6 +247,7 @@ def run_altered(tmp_path_factory) -> Callable[..., Run]:
         edits: Iterable[tuple[str, str, str]] = (),
         targets: Iterable[str] = ("wheel:24.10",),
         options: Iterable[str] = (),
+        prepare: Callable[[Path], None] = lambda _root: None,
     ) -> Run:
         root = tmp_path_factory.mktemp("altered")
         for folder in ("suites", "releases", "model_repository"):
@@ -256,6 +258,7 @@ def run_altered(tmp_path_factory) -> Callable[..., Run]:
             text = (root / name).read_text(encoding="utf-8")
             assert text.count(old) == 1, f"{name} holds {text.count(old)} times {old!r}"
             (root / name).write_text(text.replace(old, new), encoding="utf-8")
+        prepare(root)
         temporary = root / "tmp"
         temporary.mkdir()
         chosen = (f"--claim={claim}" for claim in claims)

@@ -36,13 +36,14 @@ EXPECTED = {
 BY_PERF_ANALYZER = ("genai-perf-frontend-errors", "perf-analyzer-output-bytes")
 
 
+@pytest.fixture(scope="module")
+def run(run_altered):
+    """All checks, on three versions."""
+    return run_altered(*EXPECTED, targets=(OLDEST, BEFORE, NEWEST))
+
+
 @pytest.mark.xdist_group("suites-genai-perf-versions")
 class TestVersions:
-    @pytest.fixture(scope="class")
-    def run(self, run_altered):
-        """All checks, on three versions."""
-        return run_altered(*EXPECTED, targets=(OLDEST, BEFORE, NEWEST))
-
     @pytest.mark.parametrize("claim", EXPECTED)
     def test_verdicts_depend_on_the_version(self, run, claim):
         cells = {cell.target: cell for cell in run.ledger.cells if cell.claim == claim}
@@ -61,9 +62,9 @@ class TestVersions:
 @pytest.mark.xdist_group("suites-genai-perf-altered")
 class TestAltered:
     def test_perf_analyzers_version_decides_where_the_claim_is_its_own(self, run_altered):
-        run = run_altered(*BY_PERF_ANALYZER, targets=(OLDER_PERF_ANALYZER,))
+        older = run_altered(*BY_PERF_ANALYZER, targets=(OLDER_PERF_ANALYZER,))
         for claim in BY_PERF_ANALYZER:
-            cell = run.cell(claim)
+            cell = older.cell(claim)
             assert (cell.verdict.value, str(cell.server_version)) == ("baseline", "2.53.0")
 
     @pytest.mark.parametrize(

@@ -358,6 +358,23 @@ def test_a_server_that_calls_itself_another_elsewhere_is_refused():
     )
 
 
+def test_the_tools_of_one_target_may_be_of_two_releases():
+    target = {
+        "target": "genai-perf:x",
+        "server_version": None,
+        "sha256": "5" * 64,
+        "tools": {"genai-perf": "0.0.10", "perf-analyzer": "2.53.0"},
+    }
+
+    def decided(run, claim, version):
+        one = cell(claim=claim, target="genai-perf:x", server_version=version)
+        return shard(run, one, header={"targets": [target]})
+
+    joined = merge([decided("run-1", "cats", "2.54.0"), decided("run-2", "dogs", "2.53.0")])
+    assert joined.header["targets"] == [target]
+    assert joined.passes
+
+
 def test_a_merge_is_no_shard():
     assert "is the ledger of a merge" in refusal(merge([ONE]), TWO)
 
