@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from triton_claims.endpoints.genai_perf_exports import find_one, read_metrics
-from triton_claims.endpoints.openai_answers import Chunks
+from triton_claims.endpoints.openai_answers import Relay
 from triton_claims.endpoints.openai_endpoint import serve
 from triton_claims.endpoints.tokenizer_folders import make_tokenizer
 from triton_claims.errors import BrokenError
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from triton_claims.endpoints.openai_endpoint import ReceivedRequest
     from triton_claims.tools.running import Finished
 
-MODEL = "written-here"
-#: Several tokens, at once: what is asked here is not about time.
-AT_ONCE = Chunks(texts=("Some", " short", " answer"), delays=(0.0, 0.0, 0.0))
 #: What every version takes, for chat completions that are streamed.
-TO_OPENAI = ("-m", MODEL, "--service-kind", "openai", "--endpoint-type", "chat", "--streaming")
+TO_OPENAI = ("--service-kind", "openai", "--endpoint-type", "chat", "--streaming")
 #: What the parser says of an option or a subcommand that it does not know.
 UNKNOWN = ("unrecognized arguments", "invalid choice")
 #: How Python's parser ends a program whose arguments are wrong.
@@ -114,26 +111,26 @@ def tokenizer(tool, tmp_path_factory):
 
 
 @pytest.fixture
-def run_genai_perf(tool, tokenizer):
-    """Runs a subcommand on an endpoint that answers as told, and keeps what reached it."""
+def run_genai_perf(tool, tokenizer, language_model):
+    """Runs a subcommand on a language model, and keeps what reached it and what it answered."""
 
     def run(
-        subcommand, *options, answer=AT_ONCE, kind="byte-level", tokens=20, prompts=10
+        subcommand, *options, answer=None, kind="byte-level", tokens=20, prompts=10
     ) -> EndpointRun:
         """One run.
 
         Args:
             subcommand: ``profile`` or ``analyze``.
             options: Further options.
-            answer: What the endpoint answers.
+            answer: What is answered in the model's place.
             kind: Of tokenizer.
             tokens: The length of a prompt that is asked for.
             prompts: How many different prompts.
         """
-        with serve(answer) as endpoint:
+        with serve(answer or Relay(language_model.url)) as endpoint:
             finished = tool.genai_perf(
                 subcommand,
-                *TO_OPENAI,
+                *("-m", language_model.model, *TO_OPENAI),
                 *("-u", endpoint.address, "--tokenizer", str(tokenizer(kind))),
                 *("--synthetic-input-tokens-mean", str(tokens), "--num-prompts", str(prompts)),
                 *options,
@@ -145,7 +142,7 @@ def run_genai_perf(tool, tokenizer):
 
 @pytest.fixture
 def profile(run_genai_perf, tool):
-    """Profiles an endpoint: ``profile("--header", "a:b", requests=20) -> EndpointRun``.
+    """Profiles the model: ``profile("--header", "a:b", requests=20) -> EndpointRun``.
 
     It sends as many requests as it is told in a way that all versions know: they hand on to Perf
     Analyzer what stands behind ``--``. Each has a folder of its own for what GenAI-Perf writes.

@@ -9,13 +9,10 @@ from contextlib import closing
 import pytest
 
 from triton_claims.endpoints.genai_perf_exports import find_one
-from triton_claims.endpoints.openai_answers import Chunks
 from triton_claims.errors import BrokenError
 from triton_claims.servers.model_control import load
 from triton_claims.servers.models import model
 
-#: A load that is twice the one before is answered twice as often.
-PACED = Chunks(texts=("One", " two"), delays=(0.02, 0.01))
 LOADS = (1, 2, 4)
 REPORT = "analyze_export_genai_perf.csv"
 #: Three windows of so many ms are measured at each load.
@@ -32,7 +29,7 @@ def test_analyze_profiles_each_load_of_a_range(run_genai_perf, tool, evidence):
     """
     sweep = ("--sweep-type", "concurrency", "--sweep-range", f"{LOADS[0]}:{LOADS[-1]}")
     with evidence.step(f"sweep the concurrency from {LOADS[0]} to {LOADS[-1]}"):
-        run = run_genai_perf("analyze", *sweep, *WINDOW, answer=PACED)
+        run = run_genai_perf("analyze", *sweep, *WINDOW)
     assert not run.refusal, run.refusal
     run.must_have_succeeded()
     rows = reported(find_one(tool.folder, REPORT))
