@@ -97,13 +97,13 @@ def refusal_of():
 
 
 @pytest.fixture
-def tokenizer(tool, tmp_path_factory):
+def tokenizer(tool):
     """Makes a tokenizer with the tool's own libraries: ``tokenizer("byte-level") -> Path``."""
     made = {}
 
     def make(kind):
         if kind not in made:
-            folder = tmp_path_factory.mktemp("tokenizer")
+            folder = tool.folder / f"{kind}-tokenizer"
             made[kind] = make_tokenizer(tool.python_path, folder, kind)
         return made[kind]
 
