@@ -39,26 +39,26 @@ PROTOCOL = "http"
 REQUESTS = 160
 #: Of the model: as small ones take on a GPU, and much more than the server itself.
 SECONDS = 0.003
-#: How often a comparison that did not decide goes on to the budget that it names.
-_GOES_ON = 2
 
 
 def alike(pool: ServerPool, target: str) -> dict[str, Any]:
     """Compares a server with itself, which must not come out as slower."""
-    return _compared(pool, target, ALIKE, slower=0.0)
+    return _compared(pool, target, ALIKE, slower=0.0, goes_on=0)
 
 
 def tenth_slower(pool: ServerPool, target: str) -> dict[str, Any]:
     """Compares a server with one whose model is a tenth slower."""
-    return _compared(pool, target, TENTH_SLOWER, slower=0.1)
+    return _compared(pool, target, TENTH_SLOWER, slower=0.1, goes_on=0)
 
 
 def twentieth_slower(pool: ServerPool, target: str) -> dict[str, Any]:
     """Compares a server with one whose model is a twentieth slower."""
-    return _compared(pool, target, TWENTIETH_SLOWER, slower=0.05)
+    return _compared(pool, target, TWENTIETH_SLOWER, slower=0.05, goes_on=2)
 
 
-def _compared(pool: ServerPool, target: str, times: int, *, slower: float) -> dict[str, Any]:
+def _compared(
+    pool: ServerPool, target: str, times: int, *, slower: float, goes_on: int
+) -> dict[str, Any]:
     began = time.perf_counter()
     design = RegressionDesign()
     print(
@@ -66,7 +66,7 @@ def _compared(pool: ServerPool, target: str, times: int, *, slower: float) -> di
         + ", ".join(f"{share:.1%} of {name}" for name, share in design.tolerated.items())
     )
     a, b = (_starter(pool, target, _paced(SECONDS * (1 + more))) for more in (0.0, slower))
-    trials = [_trial(a, b, design) for _ in range(times)]
+    trials = [_trial(a, b, design, goes_on) for _ in range(times)]
     outcomes = Counter(trial["outcome"] for trial in trials)
     print(f"  {', '.join(f'{number} {name}' for name, number in outcomes.items())}")
     for figure in ("pairs", "seconds", "p50_ratio", "p50_spread", "p99_spread"):
@@ -90,7 +90,8 @@ def _compared(pool: ServerPool, target: str, times: int, *, slower: float) -> di
     }
 
 
-def _trial(a: Start, b: Start, design: RegressionDesign) -> dict[str, Any]:
+def _trial(a: Start, b: Start, design: RegressionDesign, goes_on: int) -> dict[str, Any]:
+    """One comparison; where it does not decide, it goes on so often to the budget that it names."""
     began = time.perf_counter()
     runs: list[tuple[Latencies, Latencies]] = []
 
@@ -102,7 +103,7 @@ def _trial(a: Start, b: Start, design: RegressionDesign) -> dict[str, Any]:
 
     found = regress_pairs(pair, design)
     budgets: list[int] = []
-    while found.more_pairs is not None and len(budgets) < _GOES_ON:
+    while found.more_pairs is not None and len(budgets) < goes_on:
         budgets.append(found.pairs + found.more_pairs)
         found = regress_pairs(pair, found.design.extended(budgets[-1]), found)
     return {
