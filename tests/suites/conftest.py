@@ -38,7 +38,7 @@ CLAIMS = {
     "to-string": "correlation-id-dtype-integer-to-string",
     "version": "server-version",
 }
-_PATIENCE = 300  # seconds; far more than a run takes
+_PATIENCE = 900  # seconds; far more than a run takes, also where it makes environments first
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
 
 
