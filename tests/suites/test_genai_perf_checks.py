@@ -16,6 +16,12 @@ OLDEST = "genai-perf:0.0.8"
 OLDER_PERF_ANALYZER = f"{NEWEST}+perf-analyzer:2.53.0"
 CONFTEST = "suites/genai_perf/conftest.py"
 
+#: All of them together take six minutes.
+SLOW = pytest.mark.skipif(
+    "TRITON_CLAIMS_SLOW_TESTS" not in os.environ,
+    reason="one of many that take long: TRITON_CLAIMS_SLOW_TESTS=1 make test",
+)
+
 #: What the three versions make of each claim.
 NEW = ("baseline", "baseline", "confirmed")
 ONE_BEFORE = ("baseline", "confirmed", "confirmed")
@@ -44,10 +50,7 @@ def run(run_altered):
     return run_altered(*EXPECTED, targets=(OLDEST, BEFORE, NEWEST))
 
 
-@pytest.mark.skipif(
-    "TRITON_CLAIMS_SLOW_TESTS" not in os.environ,
-    reason="takes four minutes: TRITON_CLAIMS_SLOW_TESTS=1 make test",
-)
+@SLOW
 @pytest.mark.xdist_group("suites-genai-perf-versions")
 class TestVersions:
     @pytest.mark.parametrize("claim", EXPECTED)
@@ -76,20 +79,23 @@ class TestAltered:
     @pytest.mark.parametrize(
         ("claim", "edit", "words"),
         [
-            (
+            pytest.param(
                 "genai-perf-exact-input-length",
                 (CONFTEST, 'mean", str(tokens),', 'mean", str(tokens + 1),'),
                 "60 of 60 prompts have +1 to +1 tokens",
+                marks=SLOW,
             ),
-            (
+            pytest.param(
                 "genai-perf-prefix-pool",
                 ("suites/genai_perf/test_prompts.py", 'prompts", f"{prefixes}"', 'prompts", "4"'),
                 "4 beginnings, 3 were asked for",
+                marks=SLOW,
             ),
-            (
+            pytest.param(
                 "genai-perf-prefix-pool",
                 ("suites/genai_perf/test_prompts.py", 'length", f"{length}"', 'length", "43"'),
                 "43",
+                marks=SLOW,
             ),
             (
                 "genai-perf-time-to-second-token",
@@ -109,10 +115,11 @@ class TestAltered:
                 ),
                 "14.0 reported, 13 received",
             ),
-            (
+            pytest.param(
                 "genai-perf-request-count",
                 ("suites/genai_perf/test_requests.py", 'count", f"{count}"', 'count", "9"'),
                 "9 requests of 7 were received",
+                marks=SLOW,
             ),
             (
                 "genai-perf-header",
@@ -123,7 +130,7 @@ class TestAltered:
                 ),
                 "x-claim-two came with 0 of 10 requests",
             ),
-            (
+            pytest.param(
                 "genai-perf-compare-tokenizer",
                 (
                     "suites/genai_perf/test_compare.py",
@@ -131,16 +138,19 @@ class TestAltered:
                     "str(tokenizer(PROFILED_WITH))",
                 ),
                 "were not counted with that tokenizer",
+                marks=SLOW,
             ),
-            (
+            pytest.param(
                 "genai-perf-analyze-sweep",
                 ("suites/genai_perf/test_analyze.py", ':{LOADS[-1]}")', ':2")'),
                 "it reports the loads [1, 2]",
+                marks=SLOW,
             ),
-            (
+            pytest.param(
                 "genai-perf-analyze-optimum",
                 ("suites/genai_perf/test_analyze.py", "loads_of(server) - by_us", "by_us"),
                 "no configuration is called the best",
+                marks=SLOW,
             ),
             (
                 "genai-perf-metric-errors",
