@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from triton_claims.endpoints.genai_perf_exports import find_one, read_metrics
+from triton_claims.endpoints.genai_perf_exports import METRICS_JSON, find_one, read_metrics
 from triton_claims.endpoints.openai_answers import Relay
 from triton_claims.endpoints.openai_endpoint import serve
 from triton_claims.endpoints.tokenizer_folders import make_tokenizer
@@ -55,18 +55,7 @@ class EndpointRun:
     @property
     def metrics(self) -> Metrics:
         """What GenAI-Perf reports."""
-        return read_metrics(find_one(self.folder, "profile_export_genai_perf.json"))
-
-    def must_have_succeeded(self) -> None:
-        """Sees to it that the run went well: no judgement comes of one that did not.
-
-        Raises:
-            BrokenError: It ended with an error.
-        """
-        if self.finished.returncode:
-            raise BrokenError(
-                f"GenAI-Perf ended with {self.finished.returncode}: {self.finished.output[-600:]}"
-            )
+        return read_metrics(find_one(self.folder, METRICS_JSON))
 
     def must_have_answered(self, requests: int) -> None:
         """Sees to it that the endpoint answered as many requests as it should have.
@@ -158,7 +147,7 @@ def profile(run_genai_perf, tool):
         found = run_genai_perf("profile", *into, *options, *behind, **how)
         found = replace(found, folder=folder)
         if found.refusal is None and not may_fail:
-            found.must_have_succeeded()
+            found.finished.must_have_succeeded()
         if found.refusal is None:
             found.must_have_answered(requests)
         return found

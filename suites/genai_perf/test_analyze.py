@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from contextlib import closing
 
 import pytest
 
-from triton_claims.endpoints.genai_perf_exports import find_one
+from triton_claims.endpoints.genai_perf_exports import SWEEP, find_one, read_sweep
 from triton_claims.errors import BrokenError
 from triton_claims.servers.model_control import load
 from triton_claims.servers.models import model
 
 LOADS = (1, 2, 4)
-REPORT = "analyze_export_genai_perf.csv"
 #: Three windows of so many ms are measured at each load.
 WINDOW = ("--measurement-interval", "500")
 SERVED = model("vllm_interface", responses="2", text="One_two", fails="never")
@@ -31,8 +29,8 @@ def test_analyze_profiles_each_load_of_a_range(run_genai_perf, tool, evidence):
     with evidence.step(f"sweep the concurrency from {LOADS[0]} to {LOADS[-1]}"):
         run = run_genai_perf("analyze", *sweep, *WINDOW)
     assert not run.refusal, run.refusal
-    run.must_have_succeeded()
-    rows = reported(find_one(tool.folder, REPORT))
+    run.finished.must_have_succeeded()
+    rows = read_sweep(find_one(tool.folder, SWEEP))
     at_once = most_at_once(run.requests)
     evidence.show("reported", "\n".join(map(str, rows)))
     evidence.measure("requests at once, by the endpoint", at_once, "requests")
@@ -77,23 +75,14 @@ def test_analyze_names_the_best_configuration(
         )
     refusal = refusal_of(run)
     assert not refusal, refusal
-    if run.returncode:
-        raise BrokenError(f"the analysis ended with {run.returncode}: {run.output[-600:]}")
+    run.must_have_succeeded()
     loads = loads_of(server) - by_us
-    told = find_one(tool.folder, REPORT).read_text(encoding="utf-8")
+    told = find_one(tool.folder, SWEEP).read_text(encoding="utf-8")
     evidence.show("reported", told)
     evidence.measure("loads of the model by the analysis", loads, "loads")
 
     assert loads, "the model's configuration was never changed: it was loaded once, before"
     assert BEST.search(told + run.output), "no configuration is called the best"
-
-
-def reported(path):
-    """The rows of the first table of a report: what is said of each load, by column."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    table = lines[: lines.index([])] if [] in lines else lines
-    return [dict(zip(table[0], row, strict=False)) for row in table[1:]]
 
 
 def most_at_once(requests):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from triton_claims.endpoints.genai_perf_exports import find_one
+from triton_claims.endpoints.genai_perf_exports import REQUESTS, find_one
 from triton_claims.endpoints.tokenizer_folders import count_tokens
 from triton_claims.errors import BrokenError
 
@@ -34,7 +34,7 @@ def test_compare_counts_with_the_given_tokenizer(tool, tokenizer, profile, refus
     assert not refusal, refusal
     with evidence.step("make two profiles"):
         runs = [profile(kind=PROFILED_WITH, tokens=tokens) for tokens in LENGTHS]
-    files = [str(find_one(run.folder, "profile_export.json")) for run in runs]
+    files = [str(find_one(run.folder, REQUESTS)) for run in runs]
     # The default tokenizer is in the hub, which is not asked: it would be an error to use it.
     expected = {
         kind: [sorted(count_tokens(tool.python_path, tokenizer(kind), run.prompts)) for run in runs]
@@ -48,10 +48,7 @@ def test_compare_counts_with_the_given_tokenizer(tool, tokenizer, profile, refus
             "compare", "--files", *files, "--tokenizer", str(tokenizer(COMPARED_WITH))
         )
 
-    if compared.returncode:
-        raise BrokenError(
-            f"the comparison ended with {compared.returncode}: {compared.output[-600:]}"
-        )
+    compared.must_have_succeeded()
     found = [sorted(lengths) for lengths in lengths_below(tool, find_one(tool.folder, DATA))]
     evidence.show(
         "lengths of the prompts, in tokens",
@@ -63,6 +60,5 @@ def test_compare_counts_with_the_given_tokenizer(tool, tokenizer, profile, refus
 def lengths_below(tool, path):
     """The lengths of the prompts that a plot shows, profile by profile."""
     read = tool.python("-c", READ, str(path))
-    if read.returncode:
-        raise BrokenError(f"cannot read {path.name}: {read.output[-600:]}")
+    read.must_have_succeeded()
     return json.loads(read.stdout)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from triton_claims.endpoints.genai_perf_exports import (
+    METRICS_JSON,
+    REQUESTS,
     find_one,
     read_metrics,
     read_recorded_requests,
@@ -15,7 +17,7 @@ from triton_claims.servers.models import model
 
 TEXT = "Six words come out of this"
 SERVED = model("vllm_interface", responses="6", text=TEXT.replace(" ", "_"), fails="never")
-REQUESTS = 5
+ASKED = 5
 
 
 @pytest.mark.claim("perf-analyzer-output-bytes")
@@ -31,16 +33,15 @@ def test_recorded_texts_are_those_of_the_model(tool, tokenizer, triton_endpoint,
             *("profile", "-m", SERVED.name, "--service-kind", "triton", "--backend", "vllm"),
             *("-u", server.process.grpc, "--streaming"),
             *("--tokenizer", str(vocabulary), "--synthetic-input-tokens-mean", "20"),
-            *("--num-prompts", "5", "--", "--request-count", f"{REQUESTS}"),
+            *("--num-prompts", "5", "--", "--request-count", f"{ASKED}"),
         )
-    if run.returncode:
-        raise BrokenError(f"GenAI-Perf ended with {run.returncode}: {run.output[-600:]}")
-    recorded = read_recorded_requests(find_one(tool.folder, "profile_export.json"))
-    metrics = read_metrics(find_one(tool.folder, "profile_export_genai_perf.json"))
+    run.must_have_succeeded()
+    recorded = read_recorded_requests(find_one(tool.folder, REQUESTS))
+    metrics = read_metrics(find_one(tool.folder, METRICS_JSON))
     texts = ["".join(request.texts) for request in recorded]
     with evidence.step("control: every answer of the model was recorded"):
         heard = [len(request.texts) for request in recorded]
-        if len(recorded) != REQUESTS or set(heard) != {int(SERVED["responses"])}:
+        if len(recorded) != ASKED or set(heard) != {int(SERVED["responses"])}:
             raise BrokenError(f"the check's control failed: {heard} answers were recorded")
     (expected,) = count_tokens(tool.python_path, vocabulary, [TEXT])
     counted = metrics["output_sequence_length"].average

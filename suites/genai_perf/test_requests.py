@@ -19,7 +19,7 @@ def test_as_many_requests_are_sent_as_asked_for(run_genai_perf, evidence):
         with evidence.step(f"ask for {count} requests"):
             run = run_genai_perf("profile", "--request-count", f"{count}")
         assert not run.refusal, run.refusal
-        run.must_have_succeeded()
+        run.finished.must_have_succeeded()
         evidence.measure(f"requests received of {count}", len(run.requests), "requests")
 
         assert len(run.requests) == count, f"{len(run.requests)} requests of {count} were received"

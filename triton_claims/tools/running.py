@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TAIL_LINES = 60
+_TAIL_CHARACTERS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,16 @@ class Finished:
     def command_line(self) -> str:
         """The command, to be pasted into a shell; without secrets."""
         return redact(shlex.join(self.command))
+
+    def must_have_succeeded(self) -> None:
+        """Sees to it that the run went well: no judgement comes of one that did not.
+
+        Raises:
+            BrokenError: It ended with another exit code than 0; with the end of what it said.
+        """
+        if self.returncode:
+            said = redact(self.output)[-_TAIL_CHARACTERS:]
+            raise BrokenError(f"{' '.join(self.command[:2])} ended with {self.returncode}: {said}")
 
     def describe(self) -> str:
         """What it was, how it ended and the end of what it said; without secrets."""
