@@ -163,6 +163,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     recording.add_argument("--force", action="store_true", help="overwrite the file")
 
+    reporting = command("report", _report, "writes one page of HTML that shows ledgers")
+    reporting.add_argument(
+        "ledgers", metavar="LEDGER", nargs="+", type=Path, help="runs' ledgers, side by side"
+    )
+    reporting.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="index.html is written there",
+    )
+    reporting.add_argument(
+        "--earlier", metavar="LEDGER", type=Path, help="a run before, which cells are held against"
+    )
+
     fetch = command("fetch", _fetch, "makes targets ready, so that a run needs no network")
     fetch.add_argument(
         "target",
@@ -263,6 +279,28 @@ def _summary(options: argparse.Namespace) -> int:
                 f"cannot write into {str(options.output)!r}: {reason}", where="--output"
             ) from None
     return 0 if ledger.passes else BAD_NEWS
+
+
+def _report(options: argparse.Namespace) -> int:
+    # Templates are slow to import, and no other command needs them.
+    from triton_claims.report.page.facts import facts_of  # noqa: PLC0415
+    from triton_claims.report.page.writing import page_html  # noqa: PLC0415
+
+    ledgers = [read_ledger(path) for path in options.ledgers]
+    earlier = read_ledger(options.earlier) if options.earlier is not None else None
+    facts = facts_of(ledgers, _knowledge(), earlier)
+    output: Path = options.output
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        replace_file(output / "index.html", page_html(facts))
+    except (OSError, ValueError) as problem:  # ValueError: a NUL byte in the path
+        reason = getattr(problem, "strerror", None) or problem
+        raise InputError(f"cannot write into {str(output)!r}: {reason}", where="--output") from None
+    missing = sum(not embedded for embedded in facts["pictures"].values())
+    if missing:
+        _say(f"{count(missing, 'picture')} not beside the ledger: left out")
+    _say(f"{count(len(facts['cells']), 'cell')} on one page: {output / 'index.html'}")
+    return 0
 
 
 def _merge(options: argparse.Namespace) -> int:

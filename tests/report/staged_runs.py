@@ -1,10 +1,12 @@
-"""Two small runs: one with every verdict, one that was killed."""
+"""Runs that never were: one with every verdict, one that was killed, one of thousands of cells."""
 
 from __future__ import annotations
 
-from verdicts.samples import HEADER, UNCHECKED, cell, ledger
+import itertools
 
-from triton_claims.verdicts.cell import Piece, Unchecked
+from verdicts.samples import HEADER, UNCHECKED, cell, footer, ledger
+
+from triton_claims.verdicts.cell import Measurement, Piece, Unchecked
 from triton_claims.verdicts.ledger import Ledger
 from triton_claims.verdicts.verdict import Expectation, Verdict
 
@@ -38,3 +40,54 @@ MIXED = ledger(
 )
 
 KILLED = Ledger(HEADER, (cell(),), (UNCHECKED,), None, torn=True)
+
+_GPUS = {
+    "GPU-" + each * 8: {
+        "uuid": "GPU-" + each * 8,
+        "name": f"NVIDIA {name}",
+        "architecture": architecture,
+        "compute_capability": capability,
+        "memory_bytes": 2**34,
+        "driver": "570.86.10",
+        "mig_parent": None,
+        "docker_host": None,
+    }
+    for each, name, architecture, capability in (
+        ("a", "A100", "ampere", "8.0"),
+        ("b", "H100", "hopper", "9.0"),
+        ("c", "B200", "blackwell", "10.0"),
+    )
+}
+_VERDICTS = tuple(Verdict)
+
+
+def grand(cells: int) -> Ledger:
+    """A run with so many cells: eight targets, three architectures, two protocols, all verdicts."""
+    targets = [f"image:tritonserver:{number}" for number in range(8)]
+    columns = list(itertools.product(targets, _GPUS, ("grpc", "http")))
+    made = []
+    for number, (target, gpu, protocol) in zip(
+        range(cells), itertools.cycle(columns), strict=False
+    ):
+        verdict = _VERDICTS[(number + number // len(columns)) % len(_VERDICTS)]
+        made.append(
+            cell(
+                claim=f"claim-{number // len(columns):04}",
+                target=target,
+                gpu=gpu,
+                protocol=protocol,
+                verdict=verdict,
+                accepted="The note is wrong." if number % 97 == 0 and verdict.fails else None,
+                reason=f"{verdict.value} for the {number}th reason",
+                evidence=(Piece("the server's log", f"line {number} of the log\n" * 5),),
+                measurements=(Measurement("p99", 0.001 * (number + 1), "s"),),
+            )
+        )
+    header = {
+        **HEADER,
+        "targets": [
+            {"target": target, "server_version": None, "sha256": None} for target in targets
+        ],
+        "gpus": {"origin": "staged", "reason": "", "devices": list(_GPUS.values())},
+    }
+    return Ledger(header, tuple(made), (UNCHECKED,), footer(made, (UNCHECKED,)))

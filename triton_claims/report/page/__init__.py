@@ -1,0 +1,1 @@
+"""One page of HTML that people decide with: all cells, and the evidence of each."""
