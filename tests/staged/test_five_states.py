@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from staged.five_states import STATES, check_of, verdict_of
 
+from staged.five_states import STATES, check_of, verdict_of
 from triton_claims.errors import Blocked, BrokenError, Undecided
 from triton_claims.verdicts.verdict import Verdict
 

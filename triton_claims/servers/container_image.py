@@ -181,7 +181,7 @@ def read_file(image: ContainerImage, path: str) -> bytes | None:
 
     Links are followed.
     """
-    with engine_in_words(image.host), _created(image, ["/"], {}) as container:
+    with engine_in_words(image.host), created(image) as container:
         return file_of(container, path)
 
 
@@ -224,7 +224,7 @@ def run_command(
         BrokenError: It does not start, or does not end in time.
     """
     given = {"network_mode": "none", "entrypoint": [""], **(options or {})}
-    with engine_in_words(image.host), _created(image, command, given) as container:
+    with engine_in_words(image.host), created(image, command, given) as container:
         container.start()
         try:
             code = container.wait(timeout=timeout)["StatusCode"]
@@ -236,12 +236,15 @@ def run_command(
 
 
 @contextmanager
-def _created(
-    image: ContainerImage, command: Sequence[str], options: Mapping[str, Any]
+def created(
+    image: ContainerImage,
+    command: Sequence[str] = ("/",),
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[Any]:
+    """A container of an image that is not started, and removed afterwards."""
     client = connect(image.host)
     container = client.containers.create(
-        image.id, list(command), labels=labels_of("none"), **options
+        image.id, list(command), labels=labels_of("none"), **(options or {})
     )
     try:
         yield container
