@@ -31,12 +31,14 @@ class Images:
         repository: The repository there.
         tags: The tags by flavour, with ``{container}`` in them.
         others: What the user named instead, by flavour; ``{container}`` may be in it.
+        source_repository: The address of the git repository with the server's source.
     """
 
     registry: str
     repository: str
     tags: tuple[tuple[str, str], ...]
     others: tuple[tuple[str, str], ...] = ()
+    source_repository: str | None = None
 
     @property
     def flavours(self) -> tuple[str, ...]:
@@ -74,7 +76,12 @@ def load_images(path: Path) -> Images:
     document = Document(path)
     check_structure(document, "images")
     data = document.data
-    return Images(data["registry"], data["repository"], tuple(data["tags"].items()))
+    return Images(
+        data["registry"],
+        data["repository"],
+        tuple(data["tags"].items()),
+        source_repository=data.get("source_repository"),
+    )
 
 
 def with_users_images(

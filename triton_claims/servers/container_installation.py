@@ -14,10 +14,12 @@ from triton_claims.servers.container import ContainerStart
 from triton_claims.servers.container_image import ContainerImage, ensure_image, run_command
 from triton_claims.servers.container_start import start_container
 from triton_claims.servers.environments import environment_for_elsewhere
+from triton_claims.servers.image_contents import ImageContents, contents_of
 from triton_claims.servers.server_options import options_in_help
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from triton_claims.servers.allocators import Allocator
@@ -153,6 +155,15 @@ class ContainerInstallation:
     def options(self, _scratch: Scratch) -> frozenset[str]:
         """The options its ``--help`` lists."""
         return self.inside.options
+
+    @property
+    def backend_folder(self) -> str:
+        """Where its backends are: beside the server, as in NGC's images."""
+        return f"{self.inside.command.rpartition('/bin/')[0]}/backends"
+
+    def contents(self) -> AbstractContextManager[ImageContents]:
+        """The files of the image."""
+        return contents_of(self.image)
 
     def allocator(self, allocator: Allocator) -> str:
         """The path of an allocator's library in the image.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tarfile
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from triton_claims.errors import Blocked, BrokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from triton_claims.servers.container_image import ContainerImage
 
@@ -26,6 +27,7 @@ SERVER_FOLDER = "/opt/tritonserver"
 _VERSION_FILE = f"{SERVER_FOLDER}/TRITON_VERSION"
 #: Bytes that are read at once of a file that goes to the disk.
 _PIECE = 2**20
+_COMMAND_TIMEOUT = 120.0
 
 
 class ImageContents(Protocol):
@@ -58,6 +60,16 @@ class ImageContents(Protocol):
 
     def copy(self, path: str, to: Path) -> bool:
         """Copies a file to this machine, however large; False where there is none."""
+
+    def run(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a command of the image, without a server.
+
+        Returns:
+            Its exit status, and what it printed to stdout and stderr.
+
+        Raises:
+            BrokenError: It cannot be started, or does not end in time.
+        """
 
 
 class InstalledContents:
@@ -113,6 +125,22 @@ class InstalledContents:
         with source.open("rb") as content, to.open("wb") as copied:
             _copy(content.read, copied.write)
         return True
+
+    def run(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a command here."""
+        try:
+            ended = subprocess.run(
+                list(command),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_COMMAND_TIMEOUT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            raise BrokenError(f"{' '.join(command)}: {problem}") from None
+        return ended.returncode, ended.stdout
 
     def _at(self, path: str) -> Path:
         return self._root / path.lstrip("/")
@@ -183,6 +211,13 @@ class ContainerContents:
                         _copy(content.read, copied.write)
                     return True
         return False
+
+    def run(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a command in a container of its own, without network."""
+        from triton_claims.servers.container_image import run_command  # noqa: PLC0415 - Docker's
+
+        with self._in_words():
+            return run_command(self._image, command)
 
     def _list(self, folder: str) -> tuple[str, ...] | None:
         from triton_claims.servers.container_image import run_command  # noqa: PLC0415 - Docker's

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from triton_claims.servers.allocators import Allocator, find_allocator
 from triton_claims.servers.cache import Progress, build_once, cache_root
 from triton_claims.servers.digests import file_digest
 from triton_claims.servers.environments import model_environment
+from triton_claims.servers.image_contents import ImageContents, InstalledContents
 from triton_claims.servers.installed_python import InstalledPython, find_installed_python
 from triton_claims.servers.interpreters import find_interpreter, linked_library, stub_python
 from triton_claims.servers.process import start_server, supported_options
@@ -24,6 +26,7 @@ from triton_claims.servers.wheels import fetch_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from triton_claims.servers.running import RunningServer
     from triton_claims.servers.scratch import Scratch
@@ -117,6 +120,15 @@ class Installation:
     def options(self, scratch: Scratch) -> frozenset[str]:
         """The options its ``--help`` lists: what it was built with differs."""
         return supported_options(self, scratch.folder)
+
+    @property
+    def backend_folder(self) -> str:
+        """Where its backends are."""
+        return str(self.backends or self.binary.parent.parent / "backends")
+
+    def contents(self) -> AbstractContextManager[ImageContents]:
+        """The files of this machine."""
+        return nullcontext(InstalledContents())
 
     def allocator(self, allocator: Allocator) -> str:
         """The path of an allocator's library.

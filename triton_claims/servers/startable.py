@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from triton_claims.servers.allocators import Allocator
+    from triton_claims.servers.image_contents import ImageContents
     from triton_claims.servers.running import RunningServer
     from triton_claims.servers.scratch import Scratch
 
@@ -62,6 +64,13 @@ class Startable(Protocol):
 
     def options(self, scratch: Scratch) -> frozenset[str]:
         """The options its ``--help`` lists: what it was built with differs."""
+
+    @property
+    def backend_folder(self) -> str:
+        """Where its backends are, by the paths of :meth:`contents`."""
+
+    def contents(self) -> AbstractContextManager[ImageContents]:
+        """The files that its servers see."""
 
     def allocator(self, allocator: Allocator) -> str:
         """The path of an allocator's library as the server sees it, for LD_PRELOAD.
