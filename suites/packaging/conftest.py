@@ -9,11 +9,11 @@ from triton_claims.servers.image_versions import begins_with, is_vague, stated_v
 
 
 @pytest.fixture
-def carries(image, evidence):
-    """Asserts that the image has a version of a component: ``carries(CUDA, "12.8.0.038")``."""
+def carries(image, claim, evidence):
+    """Asserts that the image has the version of a component that the claim says."""
 
-    def carries(component, version):
-        image_carries(image, evidence, component, version)
+    def carries(component):
+        image_carries(image, evidence, component, claim.value)
 
     return carries
 

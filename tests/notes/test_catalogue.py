@@ -110,3 +110,8 @@ def test_an_installation_without_its_schemas_says_so(tmp_path, monkeypatch):
     ) as caught:
         schema_path("claims")
     assert str(tmp_path / "b") in str(caught.value)
+
+
+def test_the_value_of_a_claim_stands_in_its_statement(project):
+    project.replace(project.claims, 'since = "2.47.0"', 'since = "2.47.0"\nvalue = "9.9"')
+    assert "claim#2.value: found '9.9', which is not in the statement" in load_error(project)

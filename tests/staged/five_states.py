@@ -54,7 +54,7 @@ def check_of(claim: str) -> Callable[..., None]:
     return found
 
 
-def verdict_of(claim: str, **fixtures: Any) -> tuple[Verdict, str]:
+def verdict_of(claim: str, /, **fixtures: Any) -> tuple[Verdict, str]:
     """The verdict that a claim's check comes to, and the words of what it raised.
 
     Args:

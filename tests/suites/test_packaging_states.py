@@ -17,6 +17,8 @@ from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers.running import ServerFailedToStartError
 from triton_claims.verdicts.verdict import Verdict
 
+CATALOGUE = load_knowledge(ROOT).catalogue
+
 #: What the engine says when it is gone, and when it is slow.
 GONE = BrokenError("the Docker engine is gone")
 SLOW = BrokenError("sh in the image did not end within 120 s")
@@ -89,7 +91,8 @@ def of_component(claim):
     }
     carry = _image_carries()
     return {
-        state: {"carries": partial(carry, image, Evidence())} for state, image in images.items()
+        state: {"carries": partial(carry, image, Evidence(), version=CATALOGUE[claim].value)}
+        for state, image in images.items()
     }
 
 
@@ -171,9 +174,12 @@ CASES |= {
     "fil-backend": of_image(
         StagedImage({**FIL, **PYTHON_BACKEND}), StagedImage(PYTHON_BACKEND), StagedImage()
     ),
-    "vllm-version-attribute": of_image(
-        vllm("0.6.3.post1", "0.6.3"), vllm("0.6.3.post1", "0.6.3.post1"), StagedImage()
-    ),
+    "vllm-version-attribute": {
+        state: {**case, "claim": CATALOGUE["vllm-version-attribute"]}
+        for state, case in of_image(
+            vllm("0.6.3.post1", "0.6.3"), vllm("0.6.3.post1", "0.6.3.post1"), StagedImage()
+        ).items()
+    },
     "vllm-advisory-w2r7": of_image(
         vllm("0.6.3.post1", "0.6.3"), vllm("0.5.3.post1", "0.5.3"), StagedImage()
     ),
@@ -296,7 +302,7 @@ def test_an_image_that_contradicts_itself_is_looked_into_by_people():
     image = StagedImage(
         {"/var/lib/dpkg/status": dpkg_status(libnccl2="2.23.4-1")}, {"NCCL_VERSION": "2.25.1"}
     )
-    carry = partial(_image_carries(), image, Evidence())
+    carry = partial(_image_carries(), image, Evidence(), version="2.25.1")
     verdict, words = verdict_of("nccl-version", carries=carry)
     assert verdict is Verdict.ERROR
     assert "contradicts itself" in words
@@ -304,5 +310,5 @@ def test_an_image_that_contradicts_itself_is_looked_into_by_people():
 
 def test_a_version_that_is_told_vaguely_decides_nothing():
     image = StagedImage({"/usr/local/cuda/version.json": b'{"cuda": {"version": "12.8.0"}}'})
-    carry = partial(_image_carries(), image, Evidence())
+    carry = partial(_image_carries(), image, Evidence(), version="12.8.0.038")
     assert verdict_of("cuda-version", carries=carry)[0] is Verdict.UNDECIDED

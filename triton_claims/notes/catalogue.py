@@ -43,6 +43,7 @@ class Claim:
         needs: What deciding it takes, out of the schema's closed vocabulary.
         sources: Where it comes from: notes, upstream's source, measurements.
         line: The line of its ``[[claim]]`` in the catalogue.
+        value: What the statement says that something has, such as the version of a component.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Claim:
     needs: tuple[str, ...]
     sources: tuple[str, ...]
     line: int
+    value: str | None = None
 
 
 class Catalogue(Mapping[str, Claim]):
@@ -109,11 +111,25 @@ def load_catalogue(path: Path) -> Catalogue:
                 needs=tuple(entry["needs"]),
                 sources=tuple(entry["sources"]),
                 line=document.line_of("claim", index),
+                value=_read_value(document, index),
             )
             for index, entry in enumerate(entries)
         ),
         path,
     )
+
+
+def _read_value(document: Document, index: int) -> str | None:
+    entry = document.data["claim"][index]
+    value: str | None = entry.get("value")
+    if value is not None and value not in entry["statement"]:
+        raise document.error(
+            f"found {value!r}, which is not in the statement, expected what that says",
+            "claim",
+            index,
+            "value",
+        )
+    return value
 
 
 def _read_range(document: Document, index: int) -> VersionRange:
