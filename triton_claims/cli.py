@@ -380,6 +380,8 @@ def _fetch(options: argparse.Namespace) -> int:
 def _made_ready(target: Target, where: DockerHost | None) -> str:
     if target.is_tool:
         return make_tools_ready(target, _progress).describe()
+    if target.is_backend:
+        return "nothing has to be made ready for its files"
     ready = make_ready(target, _progress, host=where)
     return f"{ready.origin}, models on {ready.model_python}"
 

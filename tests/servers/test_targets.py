@@ -83,7 +83,7 @@ def test_what_is_no_target_is_refused_with_an_example(text, releases):
 def test_an_unknown_kind_is_refused(kind, releases):
     assert refusal(f"{kind}:24.10", releases, where="TARGET") == (
         f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:, ngc:, image:, "
-        "genai-perf:"
+        "genai-perf:, vllm-backend:"
     )
 
 
@@ -281,3 +281,38 @@ def test_a_tool_newer_than_every_perf_analyzer_needs_one_named(tmp_path):
         "--target: no Perf Analyzer is known that is as new as GenAI-Perf 0.0.10: expected "
         "genai-perf:0.0.10+perf-analyzer:VERSION, of 2.53.0"
     )
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """A folder with the files of a vLLM backend, as far as a target looks at them."""
+    folder = tmp_path / "vllm@home"
+    (folder / "utils").mkdir(parents=True)
+    (folder / "model.py").touch()
+    return folder
+
+
+def test_a_backend_is_named_by_its_folder_and_its_release(backend, tools):
+    target = parse_target(f"vllm-backend:{backend}@25.01", tools)
+    assert str(target) == f"vllm-backend:{backend}@25.01"
+    assert (target.folder, target.release.container) == (backend, "25.01")
+    assert (target.is_backend, target.is_server, target.is_tool) == (True, False, False)
+    assert parse_target("wheel:24.10", tools).is_server
+
+
+@pytest.mark.parametrize("release", ["", "@", "@25.99", "@2.54.0", "@25.01 ", "/@25.01/"])
+def test_a_backend_must_say_of_which_release_it_is(release, backend, tools):
+    told = refusal(f"vllm-backend:{backend}{release}", tools)
+    assert "does not say of which release the backend is: expected vllm-backend:DIR@YY.MM" in told
+
+
+@pytest.mark.parametrize("name", ["model.py", "utils"])
+def test_a_folder_that_lacks_a_part_of_the_backend_is_refused(name, backend, tools):
+    (backend / name).rename(backend / "other")
+    told = refusal(f"vllm-backend:{backend}@25.01", tools)
+    assert f"holds no vLLM backend: expected {name} in it" in told
+
+
+def test_a_backend_in_a_place_that_cannot_be_looked_at_is_refused(tools):
+    assert "cannot look at" in refusal(f"vllm-backend:{'x' * 5000}@25.01", tools)
+    assert "holds no vLLM backend" in refusal("vllm-backend:/dev/null@25.01", tools)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from triton_claims.verdicts.cell import Cell
     from triton_claims.verdicts.ledger import Ledger
 
+#: How targets begin that are the files of a backend, and no server.
+_BACKEND = "vllm-backend:"
+
 
 def sentences(ledger: Ledger) -> Iterator[str]:
     """One sentence a target, one for the baseline, then the run as a whole."""
@@ -38,7 +41,8 @@ def _of_target(target: str, cells: Sequence[Cell], release: dict[str, str]) -> s
     version = next((cell.server_version for cell in cells if cell.server_version), None)
     if version is None:
         return f"{target}: no server answered; nothing is known of it."
-    return f"{target} is Triton {version}, {_age(version, release)}: {_of_cells(cells)}."
+    subject = "the vLLM backend of Triton" if target.startswith(_BACKEND) else "Triton"
+    return f"{target} is {subject} {version}, {_age(version, release)}: {_of_cells(cells)}."
 
 
 def _of_cells(cells: Sequence[Cell]) -> str:

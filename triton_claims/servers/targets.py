@@ -1,4 +1,4 @@
-"""What ``--target`` names: the server under test, or the tool."""
+"""What ``--target`` names: the server under test, the tool, or the vLLM backend's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 #: The tools, as targets and checks name them; targets that are no servers are of the first's kind.
 GENAI_PERF, PERF_ANALYZER = TOOLS = ("genai-perf", "perf-analyzer")
-KINDS = ("wheel", "install", "ngc", "image", GENAI_PERF)
+#: A folder with the files of the vLLM backend, and the release that they are of.
+VLLM_BACKEND = "vllm-backend"
+KINDS = ("wheel", "install", "ngc", "image", GENAI_PERF, VLLM_BACKEND)
 _PLANNED = ("url",)
 #: Those that run in containers.
 IN_CONTAINERS = frozenset({"ngc", "image"})
@@ -30,16 +32,18 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server under test, or a tool.
+    """A server under test, a tool, or the files of a backend.
 
     Attributes:
         kind: ``wheel`` (the embedded default), ``install`` (a tritonserver that is there), ``ngc``
-            (a release's image), ``image`` (any image) or ``genai-perf`` (no server, but the tool).
+            (a release's image), ``image`` (any image), ``genai-perf`` (no server, but the tool) or
+            ``vllm-backend`` (no server, but the files of that backend).
         value: What stands behind the colon, normalised.
         release: The release the target names, where it names one; of a tool, the one that brought
-            it.
+            it; of a backend, the one that it is of.
         images: The image by flavour, for targets in containers.
         perf_analyzer: For a tool, the release whose Perf Analyzer it starts.
+        folder: For a backend, where its files lie.
     """
 
     kind: str
@@ -47,11 +51,22 @@ class Target:
     release: Release | None = None
     images: tuple[tuple[str, str], ...] = ()
     perf_analyzer: Release | None = None
+    folder: Path | None = None
 
     @property
     def is_tool(self) -> bool:
-        """Whether it is no server."""
+        """Whether it is a tool, and no server."""
         return self.kind == GENAI_PERF
+
+    @property
+    def is_backend(self) -> bool:
+        """Whether it is the files of a backend, and no server."""
+        return self.kind == VLLM_BACKEND
+
+    @property
+    def is_server(self) -> bool:
+        """Whether servers can be started from it."""
+        return not (self.is_tool or self.is_backend)
 
     @property
     def tools(self) -> dict[str, tuple[str, Release]]:
@@ -85,15 +100,15 @@ def parse_target(
     """Reads one target.
 
     Args:
-        text: ``wheel:24.10``, ``install:/opt/tritonserver``, ``ngc:25.01``, ``image:REFERENCE`` or
-            ``genai-perf:0.0.10``.
+        text: ``wheel:24.10``, ``install:/opt/tritonserver``, ``ngc:25.01``, ``image:REFERENCE``,
+            ``genai-perf:0.0.10`` or ``vllm-backend:/opt/tritonserver/backends/vllm@25.01``.
         releases: The releases known, for what a wheel's or an image's name means.
         images: The images that releases are shipped in, where there are any.
         where: Named in the error.
 
     Raises:
         InputError: The kind is unknown, the wheel's release has no wheel, the folder holds no
-            tritonserver, the reference is none, no release has such a tool.
+            tritonserver or no such backend, the reference is none, no release has such a tool.
     """
     kind, colon, value = text.partition(":")
     if not colon or not value.strip() or not value.isprintable():
@@ -112,6 +127,8 @@ def parse_target(
         return _image(value, images, where)
     if kind == GENAI_PERF:
         return _tool(value, releases, where)
+    if kind == VLLM_BACKEND:
+        return _backend(value, releases, where)
     if kind in _PLANNED:
         raise InputError(
             f"targets of kind {kind!r} are not supported yet: use one of "
@@ -180,6 +197,37 @@ def _tool(value: str, releases: Releases, where: str) -> Target:
             where=where,
         )
     return Target(GENAI_PERF, value, release, perf_analyzer=later[0])
+
+
+def _backend(value: str, releases: Releases, where: str) -> Target:
+    text, _, container = value.rpartition("@")
+    release = releases.get(container)
+    if not text or release is None:
+        known = ", ".join(each for each, release in releases.items() if release.notes)
+        raise InputError(
+            f"{value!r} does not say of which release the backend is: expected "
+            f"{VLLM_BACKEND}:DIR@YY.MM, with a release that we know, such as one of {known}",
+            where=where,
+        )
+    try:
+        folder = Path(text).expanduser().absolute()
+        missing = [
+            name
+            for name, there in (
+                ("model.py", (folder / "model.py").is_file()),
+                ("utils", (folder / "utils").is_dir()),
+            )
+            if not there
+        ]
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise InputError(f"cannot look at {text!r}: {problem}", where=where) from None
+    if missing:
+        raise InputError(
+            f"{text!r} holds no vLLM backend: expected {' and '.join(missing)} in it, as in "
+            "/opt/tritonserver/backends/vllm of the image or in src of the backend's sources",
+            where=where,
+        )
+    return Target(VLLM_BACKEND, f"{folder}@{container}", release, folder=folder)
 
 
 def _newest_wheel(releases: Releases) -> str:
