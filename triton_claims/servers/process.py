@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from triton_claims.errors import BrokenError
 from triton_claims.secrets import secret_values
 from triton_claims.servers.running import (
     LOOPBACK,
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from triton_claims.servers.installation import Installation
+
+#: Seconds for a command that is run beside a server: an engine takes minutes to be built.
+COMMAND_TIMEOUT = 600.0
+#: What shells say, too.
+NO_SUCH_COMMAND = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,25 @@ class ServerProcess(RunningServer):
             os.killpg(self.pid, signal.SIGKILL)  # stubs that outlived their server
         remove_shared_memory(shared_memory_prefix(self.run, self.name))
         self.remove_folder()
+
+    def run_inside(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a command where the server runs: here, with its environment."""
+        try:
+            ended = subprocess.run(
+                list(command),
+                env=self.launch.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=COMMAND_TIMEOUT,
+                check=False,
+            )
+        except FileNotFoundError:
+            return NO_SUCH_COMMAND, f"{command[0]}: not found"
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            raise BrokenError(f"{' '.join(command)}: {problem}") from None
+        return ended.returncode, self._without_secrets(ended.stdout.decode(errors="replace"))
 
     def process_of(self, told: int) -> psutil.Process:
         """The process of that id: the server counts as this machine does."""

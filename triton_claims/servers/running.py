@@ -17,7 +17,7 @@ from triton_claims.errors import BrokenError
 from triton_claims.secrets import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 #: Seconds between two looks at a server that is starting.
@@ -134,6 +134,17 @@ class RunningServer(ABC):
 
         Returns:
             The exit status; negative for the signal that ended it.
+        """
+
+    @abstractmethod
+    def run_inside(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a command where the server runs, with its environment and its GPUs.
+
+        Returns:
+            Its exit code, 126 or 127 where there is no such command, and all it printed.
+
+        Raises:
+            BrokenError: It does not end in time.
         """
 
     @abstractmethod
