@@ -14,7 +14,7 @@ from report.staged_runs import MIXED
 from verdicts.samples import write
 from verdicts.test_acceptance import FILE
 
-from triton_claims import cli
+from triton_claims.cli import upkeep
 from triton_claims.errors import Blocked
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers.targets import parse_target
@@ -46,11 +46,11 @@ def harmless(monkeypatch):
     def blocked(*_arguments, **_options):
         raise Blocked("staged", unblock="never")
 
-    monkeypatch.setattr(cli, "make_ready", blocked)
-    monkeypatch.setattr(cli, "make_tools_ready", blocked)
-    monkeypatch.setattr(cli, "find_python", blocked)
-    monkeypatch.setattr(cli, "find_interpreter", blocked)
-    monkeypatch.setattr(cli.scratch, "sweep", list)
+    monkeypatch.setattr(upkeep, "make_ready", blocked)
+    monkeypatch.setattr(upkeep, "make_tools_ready", blocked)
+    monkeypatch.setattr(upkeep, "find_python", blocked)
+    monkeypatch.setattr(upkeep, "find_interpreter", blocked)
+    monkeypatch.setattr(upkeep.scratch, "sweep", list)
 
 
 class Tally:

@@ -14,7 +14,8 @@ import pytest
 from report.staged_runs import KILLED, MIXED
 from verdicts.samples import UNCHECKED, cell, ledger, write
 
-from triton_claims import __version__, cli
+from triton_claims import __version__
+from triton_claims.cli import upkeep
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.report.summary import summary_markdown
 from triton_claims.servers import load_engines
@@ -197,7 +198,7 @@ def prepared(monkeypatch):
         return Installation(str(target), Path("/s/tritonserver"), None, (), (), "0" * 64)
 
     found_problems = [BrokenError("it fell apart"), Blocked("no network", unblock="connect once")]
-    monkeypatch.setattr(cli, "make_ready", prepare)
+    monkeypatch.setattr(upkeep, "make_ready", prepare)
     return found
 
 
@@ -249,7 +250,7 @@ def test_sweep_clears_up_after_killed_runs(run, temporary):
     ended.wait(PATIENCE)
     for name, owner in (("dead", ended.pid), ("alive", os.getpid())):
         (temporary / name).mkdir(parents=True)
-        created = cli.scratch.Owner.this_process().created
+        created = upkeep.scratch.Owner.this_process().created
         (temporary / name / "owner.json").write_text(json.dumps({"pid": owner, "created": created}))
     answer = run("sweep")
     assert (answer.code, answer.err) == (0, "")
@@ -279,8 +280,8 @@ def machine(monkeypatch):
                     )
             raise Blocked("no Python here", unblock="install one")
 
-        monkeypatch.setattr(cli.host, "obstacles", lambda: list(obstacles))
-        monkeypatch.setattr(cli, "find_interpreter", find_interpreter)
+        monkeypatch.setattr(upkeep.host, "obstacles", lambda: list(obstacles))
+        monkeypatch.setattr(upkeep, "find_interpreter", find_interpreter)
         monkeypatch.setenv("TRITON_CLAIMS_CACHE", "/c")
 
     return stage
@@ -324,7 +325,7 @@ def test_doctor_tells_whether_genai_perf_can_run(run, project, machine, monkeypa
         raise Blocked("no Python here", unblock="install one")
 
     machine("3.11")
-    monkeypatch.setattr(cli, "find_python", find_python)
+    monkeypatch.setattr(upkeep, "find_python", find_python)
     project.add("releases/genai-perf.txt", "")
     project.old.write_text(project.old.read_text() + GENAI_PERF)
     answer = run("doctor")
@@ -430,13 +431,13 @@ def test_what_breaks_is_told_in_one_line_without_secrets(run, monkeypatch):
     def broken():
         raise BrokenError("no http://me:pass@host/")
 
-    monkeypatch.setattr(cli.scratch, "sweep", broken)
+    monkeypatch.setattr(upkeep.scratch, "sweep", broken)
     answer = run("sweep")
     assert (answer.code, answer.complaint) == (1, "no http://[secret]@host/")
 
 
 def test_an_error_of_the_program_is_no_answer(run, monkeypatch):
-    monkeypatch.setattr(cli.scratch, "sweep", lambda: 1 / 0)
+    monkeypatch.setattr(upkeep.scratch, "sweep", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("sweep")
 
