@@ -32,6 +32,7 @@ def load(
     *,
     config: Mapping[str, Any] | None = None,
     files: Mapping[str, bytes] | None = None,
+    timeout: float = LOAD_TIMEOUT,
 ) -> Answer:
     """Asks the server to load a model, and waits until it has or has refused.
 
@@ -40,6 +41,7 @@ def load(
         model: The model's name.
         config: The parameter ``config``: the model's configuration as JSON has it.
         files: The model's files by their path in its folder, in place of the repository's.
+        timeout: Seconds until it counts as unanswered.
     """
     brought = ["the parameter config"] * (config is not None) + list(files or ())
     return client.ask(
@@ -50,7 +52,7 @@ def load(
             files={f"file:{path}": content for path, content in files.items()} if files else None,
             **deadline,
         ),
-        timeout=LOAD_TIMEOUT,
+        timeout=timeout,
     )
 
 

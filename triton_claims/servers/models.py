@@ -47,8 +47,9 @@ def model(folder: str, **variant: str) -> Model:
 def assemble(models: Iterable[Model], source: Path, repository: Path) -> None:
     """Lays out a model repository.
 
-    Files that end in ``.j2`` are rendered (Jinja2; ``name`` and the variant's parameters are
-    defined, anything else is an error), all others are copied.
+    Files that end in ``.j2`` are rendered (Jinja2; ``name``, ``folder`` and the variant's
+    parameters are defined, anything else is an error), all others are copied. The folder is that
+    of the model in the repository, which a container has at the same place.
 
     Args:
         models: The models.
@@ -69,7 +70,8 @@ def assemble(models: Iterable[Model], source: Path, repository: Path) -> None:
             destination = repository / each.name / path.relative_to(folder)
             destination.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == _TEMPLATE_SUFFIX:
-                text = _render(path, {"name": each.name, **dict(each.variant)})
+                known = {"name": each.name, "folder": str(repository / each.name)}
+                text = _render(path, {**known, **dict(each.variant)})
                 destination.with_suffix("").write_text(text, encoding="utf-8")
             else:
                 shutil.copyfile(path, destination)

@@ -138,8 +138,15 @@ class ServerPool:
         self._shared[specification] = server
         return server
 
-    def start(self, specification: ServerSpecification) -> RunningServer:
-        """Starts a server that nobody else gets; the caller discards it."""
+    def start(
+        self, specification: ServerSpecification, start_timeout: float | None = None
+    ) -> RunningServer:
+        """Starts a server that nobody else gets; the caller discards it.
+
+        Args:
+            specification: The server.
+            start_timeout: Seconds it may take to get ready; the pool's own by default.
+        """
         startable = self.prepared(specification)
         scratch = self.scratch()
         number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
@@ -155,7 +162,7 @@ class ServerPool:
                 environment=dict(specification.environment),
                 gpus=specification.gpus,
                 loopback=specification.loopback,
-                timeout=self._start_timeout,
+                timeout=start_timeout or self._start_timeout,
             )
         finally:
             self.figures = replace(

@@ -1,0 +1,13 @@
+"""Servers of vLLM models for the checks of this folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.vllm_serving import VllmServing
+
+
+@pytest.fixture
+def vllm(server):
+    """Servers of vLLM models, of random weights."""
+    return VllmServing(server)
