@@ -24,6 +24,7 @@ from triton_claims.verdicts.verdict import Expectation, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,18 +38,30 @@ STATES = {
 }
 
 
+def suite_module(path: Path) -> ModuleType:
+    """A file of the suites, imported as it stands; once.
+
+    Args:
+        path: The file, from the project's root.
+    """
+    name = f"staged_{path.with_suffix('').as_posix().replace('/', '_')}"
+    if name not in sys.modules:
+        specification = importlib.util.spec_from_file_location(name, ROOT / path)
+        module = sys.modules[name] = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+    return sys.modules[name]
+
+
+def conftest_of(area: str) -> ModuleType:
+    """What the checks of an area share."""
+    return suite_module(Path("suites", area, "conftest.py"))
+
+
 @cache
 def check_of(claim: str) -> Callable[..., None]:
     """The function that decides a claim, imported from its suite."""
     location = load_knowledge(ROOT).checks[claim]
-    name = f"staged_{location.path.with_suffix('').as_posix().replace('/', '_')}"
-    module = sys.modules.get(name)
-    if module is None:
-        specification = importlib.util.spec_from_file_location(name, ROOT / location.path)
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        specification.loader.exec_module(module)
-    found = module
+    found = suite_module(location.path)
     for part in location.function.split("::"):
         found = getattr(found, part)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from functools import partial
 from types import SimpleNamespace
@@ -13,18 +12,14 @@ import pytest
 from fixtures.evidence import Evidence
 from fixtures.model_loading import BroughtModel, ModelLoader
 from fixtures.servers import ServerUnderTest
-from staged.five_states import ROOT, STATES, check_of, staged, verdict_of
+from staged.five_states import ROOT, STATES, check_of, conftest_of, staged, verdict_of
 from staged.loading import StagedLoading, died, refused, silent
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.servers.pool import ServerSpecification
 from triton_claims.servers.tensorrt_plan import FOLDER_VARIABLE
 from triton_claims.verdicts.verdict import Verdict
 
-SPECIFICATION = importlib.util.spec_from_file_location(
-    "staged_gpu_conftest", ROOT / "suites" / "gpu" / "conftest.py"
-)
-CONFTEST = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(CONFTEST)
+CONFTEST = conftest_of("gpu")
 
 NO_KERNEL = refused("no kernel image is available for execution on the device")
 UNDECLARED = refused(

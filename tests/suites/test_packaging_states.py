@@ -10,7 +10,7 @@ import pytest
 from servers.test_gpu_code import entry, fat_binary, library
 
 from fixtures.evidence import Evidence
-from staged.five_states import ROOT, STATES, check_of, staged, verdict_of
+from staged.five_states import ROOT, STATES, check_of, conftest_of, staged, verdict_of
 from staged.image import StagedImage, dpkg_status
 from triton_claims.errors import BrokenError
 from triton_claims.notes.knowledge import load_knowledge
@@ -18,6 +18,7 @@ from triton_claims.servers.running import ServerFailedToStartError
 from triton_claims.verdicts.verdict import Verdict
 
 CATALOGUE = load_knowledge(ROOT).catalogue
+image_carries = conftest_of("packaging").image_carries
 
 #: What the engine says when it is gone, and when it is slow.
 GONE = BrokenError("the Docker engine is gone")
@@ -89,21 +90,12 @@ def of_component(claim):
         "dies": StagedImage(problem=GONE),
         "timeout": StagedImage(problem=SLOW),
     }
-    carry = _image_carries()
     return {
-        state: {"carries": partial(carry, image, Evidence(), version=CATALOGUE[claim].value)}
+        state: {
+            "carries": partial(image_carries, image, Evidence(), version=CATALOGUE[claim].value)
+        }
         for state, image in images.items()
     }
-
-
-def _image_carries():
-    import importlib.util  # noqa: PLC0415 - once, for the function that conftest keeps
-
-    path = ROOT / "suites" / "packaging" / "conftest.py"
-    specification = importlib.util.spec_from_file_location("staged_packaging_conftest", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.image_carries
 
 
 def of_image(*images):
@@ -302,7 +294,7 @@ def test_an_image_that_contradicts_itself_is_looked_into_by_people():
     image = StagedImage(
         {"/var/lib/dpkg/status": dpkg_status(libnccl2="2.23.4-1")}, {"NCCL_VERSION": "2.25.1"}
     )
-    carry = partial(_image_carries(), image, Evidence(), version="2.25.1")
+    carry = partial(image_carries, image, Evidence(), version="2.25.1")
     verdict, words = verdict_of("nccl-version", carries=carry)
     assert verdict is Verdict.ERROR
     assert "contradicts itself" in words
@@ -310,5 +302,5 @@ def test_an_image_that_contradicts_itself_is_looked_into_by_people():
 
 def test_a_version_that_is_told_vaguely_decides_nothing():
     image = StagedImage({"/usr/local/cuda/version.json": b'{"cuda": {"version": "12.8.0"}}'})
-    carry = partial(_image_carries(), image, Evidence(), version="12.8.0.038")
+    carry = partial(image_carries, image, Evidence(), version="12.8.0.038")
     assert verdict_of("cuda-version", carries=carry)[0] is Verdict.UNDECIDED

@@ -24,7 +24,7 @@ _COMPARISONS = {
 }
 _BOUND = re.compile(r"\s*(>=|<=|==|>|<)\s*([0-9]{1,2})\.([0-9])\s*")
 _SYSTEMS = ("linux", "windows")
-_KEYWORDS = ("gpus", "compute_capability", "architecture", "image", "os")
+_KEYWORDS = ("gpus", "compute_capability", "architecture", "mig", "image", "os")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Needs:
         gpus: How many GPUs; 0 for none.
         compute_capability: Bounds on their compute capability, such as ``>=9.0,<12.0``.
         architecture: Their architecture's name.
+        mig: Whether it must be a MIG device: a part of a GPU.
         image: The flavour of image that its target must be, such as ``vllm-python-py3``.
         os: The system that the server must run on: ``linux`` or ``windows``.
     """
@@ -42,12 +43,15 @@ class Needs:
     gpus: int = 0
     compute_capability: str = ""
     architecture: str | None = None
+    mig: bool = False
     image: str | None = None
     os: str | None = None
 
     def fits(self, gpu: Gpu) -> bool:
         """Whether a GPU is of the kind that the check needs."""
         if self.architecture is not None and gpu.architecture != self.architecture:
+            return False
+        if self.mig and gpu.mig_parent is None:
             return False
         return all(
             _COMPARISONS[match[1]](gpu.compute_capability, (int(match[2]), int(match[3])))
@@ -57,7 +61,8 @@ class Needs:
 
     def wanted_gpus(self) -> str:
         """The GPUs needed, in words."""
-        words = "a GPU" if self.gpus == 1 else f"{self.gpus} GPUs"
+        kind = "MIG device" if self.mig else "GPU"
+        words = f"a {kind}" if self.gpus == 1 else f"{self.gpus} {kind}s"
         if self.architecture is not None:
             words += f" of architecture {self.architecture}"
         if self.compute_capability:
@@ -127,7 +132,7 @@ def read_needs(marks: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Ne
                 raise InputError(f"marks need {key}={asked[key]!r} and {key}={value!r}")
             _check(key, value)
         wants_gpu = wants_gpu or bool(arguments)
-    if wants_gpu or {"compute_capability", "architecture"} & set(asked):
+    if wants_gpu or {"compute_capability", "architecture", "mig"} & set(asked):
         asked.setdefault("gpus", 1)
     return Needs(**asked)
 
@@ -140,6 +145,8 @@ def _check(key: str, value: object) -> None:
         expected = "bounds such as '>=9.0' or '>=8.0,<10.0'"
     elif key == "architecture":
         right, expected = value in ARCHITECTURES, "one of " + ", ".join(ARCHITECTURES)
+    elif key == "mig":
+        right, expected = value is True, "True"
     elif key == "os":
         right, expected = value in _SYSTEMS, " or ".join(_SYSTEMS)
     else:

@@ -225,9 +225,19 @@ class RunningServer(ABC):
             OSError: No connection, or no answer in time.
             http.client.HTTPException: No HTTP.
         """
-        connection = http.client.HTTPConnection(of or self.http, timeout=timeout)
+        return self._exchange("GET", path, None, timeout, of or self.http)
+
+    def post(self, path: str, body: bytes, timeout: float = 5.0) -> tuple[int, bytes]:
+        """A plain HTTP POST of JSON, as for :meth:`get`."""
+        return self._exchange("POST", path, body, timeout, self.http)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, timeout: float, address: str
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(address, timeout=timeout)
         try:
-            connection.request("GET", path)
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
