@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from triton_claims.errors import InputError
 from triton_claims.notes.knowledge import Knowledge, find_root, load_knowledge
@@ -56,3 +57,8 @@ class CommandParser(argparse.ArgumentParser):
 def knowledge_here() -> Knowledge:
     """What is known before a run, from the project around the working folder."""
     return load_knowledge(find_root(Path.cwd()))
+
+
+def json_lines(told: Any) -> list[str]:
+    """The lines of an object in JSON, as every ``--json`` prints it."""
+    return json.dumps(told, indent=2).splitlines()

@@ -30,6 +30,12 @@ class CheckLocation:
     line: int
     function: str
 
+    @property
+    def area(self) -> str:
+        """The folder of the suites that it stands in; empty for one in none."""
+        parts = self.path.parts[1:-1]
+        return parts[0] if parts else ""
+
 
 def find_checks(suites: Path, root: Path) -> dict[str, CheckLocation]:
     """Find the functions marked ``@pytest.mark.claim("id")`` in ``suites/**/test_*.py``.

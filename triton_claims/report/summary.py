@@ -37,16 +37,16 @@ def summary_markdown(ledger: Ledger) -> str:
 def _lines(ledger: Ledger) -> Iterator[str]:
     release = ledger.header["release"]
     named = f"Claims of Triton {release['container']} (server {release['server']})"
-    yield f"# {_escaped(named)}"
+    yield f"# {escaped(named)}"
     yield ""
     for sentence in sentences(ledger):
-        yield f"- {_escaped(sentence)}"
+        yield f"- {escaped(sentence)}"
     yield ""
-    yield _escaped(f"{counts_line(ledger)}; {cost_line(ledger)}")
+    yield escaped(f"{counts_line(ledger)}; {cost_line(ledger)}")
     yield ""
-    yield _row(COLUMNS)
-    yield _row("---" for _ in COLUMNS)
-    yield from _cut((_row(map(_escaped, row)) for row in rows(ledger)), _LONGEST_TABLE)
+    yield table_row(COLUMNS)
+    yield table_row("---" for _ in COLUMNS)
+    yield from _cut((table_row(map(escaped, row)) for row in rows(ledger)), _LONGEST_TABLE)
     # What somebody has to look at comes first: it is never what is cut.
     told = sorted((cell for cell in ledger.cells if cell.reason), key=lambda cell: not cell.fails)
     yield from _folded("What was seen", map(_seen, told))
@@ -54,7 +54,7 @@ def _lines(ledger: Ledger) -> Iterator[str]:
     yield from _folded(without, map(_unchecked, ledger.unchecked))
     yield from _folded(
         "Provenance",
-        (f"- {_escaped(name)}: {_escaped(value)}" for name, value in provenance(ledger)),
+        (f"- {escaped(name)}: {escaped(value)}" for name, value in provenance(ledger)),
     )
 
 
@@ -64,14 +64,14 @@ def _seen(cell: Cell) -> str:
     reason = " ".join(cell.reason.split())
     if len(reason) > _LONGEST_REASON:
         reason = f"{reason[:_LONGEST_REASON]} ..."
-    seen = f"- **{_escaped(cell.claim)}** on {_escaped(f'{where}, {verdict}: {reason}')}"
-    pictures = (f"[{_escaped(each.title)}]({quote(each.file)})" for each in cell.pictures)
+    seen = f"- **{escaped(cell.claim)}** on {escaped(f'{where}, {verdict}: {reason}')}"
+    pictures = (f"[{escaped(each.title)}]({quote(each.file)})" for each in cell.pictures)
     return " \N{MIDDLE DOT} ".join([seen, *pictures])
 
 
 def _unchecked(claim: Unchecked) -> str:
     needs = f" (needs {', '.join(claim.needs)})" if claim.needs else ""
-    return f"- {_escaped(f'{claim.claim}: {claim.statement}{needs}')}"
+    return f"- {escaped(f'{claim.claim}: {claim.statement}{needs}')}"
 
 
 def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -94,11 +94,12 @@ def _cut(lines: Iterable[str], longest: int) -> Iterator[str]:
         yield line
 
 
-def _row(columns: Iterable[str]) -> str:
+def table_row(columns: Iterable[str]) -> str:
+    """A row of a table in Markdown; its texts are escaped already."""
     return "| " + " | ".join(columns) + " |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     text = "".join(c if c.isprintable() else _REPLACED for c in " ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;")
