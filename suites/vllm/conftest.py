@@ -8,6 +8,6 @@ from fixtures.vllm_serving import VllmServing
 
 
 @pytest.fixture
-def vllm(server):
+def vllm(server, gpus):
     """Servers of vLLM models, of random weights."""
-    return VllmServing(server)
+    return VllmServing(server, gpus)

@@ -8,6 +8,9 @@ from fixtures.vllm_serving import GENERATED, must_answer, tiny
 from triton_claims.errors import BrokenError
 from triton_claims.servers.model_control import READY
 
+#: Seconds between two requests to a model whose engine is dead: vLLM takes some 10 s to notice it.
+PAUSE = 5.0
+
 pytestmark = pytest.mark.needs("gpu", image="vllm-python-py3")
 
 
@@ -52,14 +55,14 @@ def test_a_model_whose_engine_fails_is_unloaded(vllm, evidence):
     check.
     """
     with evidence.step("control: kill the engine of a model without the health check"):
-        unchecked = vllm.kill_engine(tiny())
+        unchecked = vllm.kill_engine(tiny(), PAUSE)
         must_answer(unchecked.before)
     if unchecked.state != READY:
         raise BrokenError(
             f"the check's control failed: without a health check the model is {unchecked.state}"
         )
     with evidence.step("kill the engine of a model with it"):
-        checked = vllm.kill_engine(tiny(checked=True))
+        checked = vllm.kill_engine(tiny(checked=True), PAUSE)
         must_answer(checked.before)
     evidence.show("requests after it", "\n".join(map(str, checked.requests)))
     if not checked.requests or any(each.accepted for each in checked.requests):

@@ -81,3 +81,137 @@ def write_vllm_backend(folder: Path, *, of_its_own: bool) -> Path:
     (folder / "model.py").write_text(_MODEL.format(of_its_own=of_its_own))
     (folder / "utils" / "metrics.py").write_text('FAMILY = "vllm:staged_total"\n')
     return folder
+
+
+#: Listens on the sockets that vLLM's engine listens on, as long as its parent lives.
+_ENGINE = """
+import os, socket, sys, time  # as if by multiprocessing.spawn
+held = []
+for name in ("input", "output", "health"):
+    held.append(socket.socket(socket.AF_UNIX))
+    held[-1].bind("0c%d_%s_socket" % (os.getpid(), name))
+    held[-1].listen()
+print("there", flush=True)
+while os.getppid() == int(sys.argv[1]):
+    time.sleep(0.05)
+"""
+_STAND_IN = """
+import json
+import os
+import subprocess
+import tempfile
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+KNOBS = {knobs}
+ENGINE = {engine}
+ASKED = ("finish_reason", "cumulative_logprob", "logprobs", "num_input_tokens", "num_output_tokens")
+LOCK = "could not acquire lock for <_io.BufferedWriter name='<stdout>'> at interpreter shutdown"
+
+
+class TritonPythonModel:
+    @staticmethod
+    def auto_complete_config(config):
+        for name, kind in (("text_input", "STRING"), ("sampling_parameters", "STRING"),
+                           ("stream", "BOOL"), *(("return_" + each, "BOOL") for each in ASKED)):
+            config.add_input({{"name": name, "data_type": "TYPE_" + kind, "dims": [1],
+                               "optional": name != "text_input"}})
+        kinds = {{"cumulative_logprob": "FP32", "num_input_tokens": "UINT32",
+                  "num_output_tokens": "UINT32"}}
+        for name in ("text_output", *ASKED):
+            kind = kinds.get(name, "STRING")
+            config.add_output({{"name": name, "data_type": "TYPE_" + kind, "dims": [-1]}})
+        config.set_model_transaction_policy({{"decoupled": True}})
+        config.set_max_batch_size(0)
+        return config
+
+    def initialize(self, args):
+        folder = os.path.join(args["model_repository"], args["model_version"])
+        with open(os.path.join(folder, "model.json")) as file:
+            given = json.load(file)
+        assert os.path.isdir(given["model"])
+        self.name = args["model_name"]
+        self.parameters = json.loads(args["model_config"])["parameters"]
+        metrics = "REPORT_CUSTOM_METRICS" in self.parameters
+        self.engine = None
+        if KNOBS["zmq"] and not metrics:
+            self.engine = subprocess.Popen(
+                ["python3", "-c", ENGINE, str(os.getpid())],
+                stdout=subprocess.PIPE, cwd=tempfile.mkdtemp(),
+            )
+            self.engine.stdout.readline()
+        parallel = given.get("tensor_parallel_size", 1) > 1
+        ray = given.get("distributed_executor_backend") == "ray"
+        if parallel and not ray:
+            print("Defaulting to use mp for distributed inference", flush=True)
+            if KNOBS["lock"]:
+                raise RuntimeError(LOCK)
+        self.worker = None
+        if parallel:
+            self.worker = subprocess.Popen(["sleep", "300"])
+        self.left = KNOBS["ray_left"] if ray else KNOBS["left"]
+        self.counter = None
+        if metrics:
+            self.family = pb_utils.MetricFamily(
+                name="vllm:generation_tokens_total", description="none",
+                kind=pb_utils.MetricFamily.COUNTER,
+            )
+            self.counter = self.family.Metric(labels={{"model": self.name}})
+
+    def execute(self, requests):
+        dead = self.engine is not None and self.engine.poll() is not None
+        if dead and "ENABLE_VLLM_HEALTH_CHECK" in self.parameters and KNOBS["unloads"]:
+            pb_utils.unload_model(self.name)
+        for request in requests:
+            sender = request.get_response_sender()
+            error = pb_utils.TritonError("the engine is dead") if dead else None
+            sender.send(
+                pb_utils.InferenceResponse(self.outputs(request), error),
+                flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL,
+            )
+            if self.counter is not None:
+                self.counter.increment(16)
+        return None
+
+    def outputs(self, request):
+        values = {{
+            "text_output": np.array([b"x"], dtype=np.object_),
+            "finish_reason": np.array([b"length"], dtype=np.object_),
+            "cumulative_logprob": np.array([-3], dtype=np.float32),
+            "logprobs": np.array([json.dumps([0] * 16).encode()], dtype=np.object_),
+            "num_input_tokens": np.array([3], dtype=np.uint32),
+            "num_output_tokens": np.array([16], dtype=np.uint32),
+        }}
+        wanted = ["text_output"]
+        for name in ASKED:
+            asked = pb_utils.get_input_tensor_by_name(request, "return_" + name)
+            if KNOBS["all_outputs"] or (asked is not None and asked.as_numpy()[0]):
+                wanted.append(name)
+        return [pb_utils.Tensor(name, values[name]) for name in wanted]
+
+    def finalize(self):
+        for each in (self.engine, None if self.left else self.worker):
+            if each is not None:
+                each.kill()
+                each.wait()
+"""
+
+
+def write_vllm_stand_in(folder: Path, **knobs: bool) -> Path:
+    """Writes a backend that has the processes of vLLM's, and generates nothing.
+
+    Args:
+        folder: Where to; made here.
+        **knobs: ``zmq``: engines have processes of their own; ``lock``: loads on two GPUs fail on
+            the lock; ``left`` and ``ray_left``: their processes are left at the end, without Ray
+            and with it; ``unloads``: the health check unloads; ``all_outputs``: all outputs come,
+            asked for or not. All are off by default.
+    """
+    usual = dict.fromkeys(("zmq", "lock", "left", "ray_left", "unloads", "all_outputs"), False)
+    assert set(knobs) <= set(usual)
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(
+        _STAND_IN.format(knobs={**usual, **knobs}, engine=repr(_ENGINE))
+    )
+    return folder
