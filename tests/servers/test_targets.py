@@ -83,12 +83,8 @@ def test_what_is_no_target_is_refused_with_an_example(text, releases):
 def test_an_unknown_kind_is_refused(kind, releases):
     assert refusal(f"{kind}:24.10", releases, where="TARGET") == (
         f"TARGET: {kind!r} is no kind of target: expected one of wheel:, install:, ngc:, image:, "
-        "genai-perf:, vllm-backend:"
+        "url:, genai-perf:, vllm-backend:"
     )
-
-
-def test_a_kind_that_is_still_to_come_is_refused(releases):
-    assert "are not supported yet: use one of wheel:, install:" in refusal("url:x", releases)
 
 
 IMAGES = Images(

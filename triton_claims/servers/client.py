@@ -10,6 +10,7 @@ import numpy as np
 import tritonclient.grpc
 import tritonclient.http
 from geventhttpclient.response import HTTPConnectionClosed
+from tritonclient.grpc.auth import BasicAuth
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from triton_claims.errors import BrokenError
@@ -204,12 +205,14 @@ class Client:
         library = tritonclient.grpc if self.protocol == "grpc" else tritonclient.http
         if self._connected is not server:
             self.close()
+            tls: dict[str, Any] = {"ssl": True} if server.tls(self.protocol) else {}
+            limits = {"connection_timeout": self.timeout, "network_timeout": self.timeout}
             if self.protocol == "grpc":
-                self._connection = library.InferenceServerClient(server.grpc)
+                self._connection = library.InferenceServerClient(server.grpc, **tls)
             else:
-                self._connection = library.InferenceServerClient(
-                    server.http, connection_timeout=self.timeout, network_timeout=self.timeout
-                )
+                self._connection = library.InferenceServerClient(server.http, **limits, **tls)
+            if server.user is not None:
+                self._connection.register_plugin(BasicAuth(*server.user))
             self._connected = server
         return self._connection, library
 

@@ -304,7 +304,7 @@ def server_digest(target: Target) -> str | None:
     """SHA-256 that identifies a target's server: of its wheel, or of its binary."""
     if target.release is not None and target.release.wheel is not None:
         return target.release.wheel.sha256
-    root = server_root(Path(target.value))
+    root = None if target.remote else server_root(Path(target.value))
     return file_digest(root / "bin" / "tritonserver") if root else None
 
 

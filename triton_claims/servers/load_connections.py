@@ -80,7 +80,7 @@ class GrpcConnection:
 
     def __init__(self, server: RunningServer, words: str) -> None:
         self._server, self._words = server, words
-        self._channel = grpc.insecure_channel(server.grpc, options=_CHANNEL_OPTIONS)
+        self._channel = grpc.insecure_channel(server.plain("grpc"), options=_CHANNEL_OPTIONS)
         self._infer = self._channel.unary_unary(f"{_SERVICE}/ModelInfer")
 
     def ask(self, message: bytes) -> bytes:
@@ -113,7 +113,7 @@ class GrpcStream:
     def __init__(self, server: RunningServer, words: str) -> None:
         self._server, self._words = server, words
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._channel = grpc.insecure_channel(server.grpc, options=_CHANNEL_OPTIONS)
+        self._channel = grpc.insecure_channel(server.plain("grpc"), options=_CHANNEL_OPTIONS)
         self._asked: float | None = None
         self._closed = threading.Event()
         infer = self._channel.stream_stream(f"{_SERVICE}/ModelStreamInfer")
@@ -173,7 +173,7 @@ class HttpConnection:
 
     def __init__(self, server: RunningServer, words: str) -> None:
         self._server, self._words = server, words
-        host, _, port = server.http.rpartition(":")
+        host, _, port = server.plain("http").rpartition(":")
         try:
             self._socket = socket.create_connection((host, int(port)), ANSWER_TIMEOUT)
         except OSError as problem:

@@ -23,8 +23,10 @@ _COMPARISONS = {
     "<": operator.lt,
 }
 _BOUND = re.compile(r"\s*(>=|<=|==|>|<)\s*([0-9]{1,2})\.([0-9])\s*")
-_SYSTEMS = ("linux", "windows")
-_KEYWORDS = ("gpus", "compute_capability", "architecture", "mig", "image", "os")
+#: The systems that a server can run on, and the machines that are none of the usual ones.
+SYSTEMS = ("linux", "windows")
+PLATFORMS = ("jetson",)
+_KEYWORDS = ("gpus", "compute_capability", "architecture", "mig", "image", "os", "platform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Needs:
         mig: Whether it must be a MIG device: a part of a GPU.
         image: The flavour of image that its target must be, such as ``vllm-python-py3``.
         os: The system that the server must run on: ``linux`` or ``windows``.
+        platform: The machine that it must run on: ``jetson``.
     """
 
     gpus: int = 0
@@ -46,6 +49,7 @@ class Needs:
     mig: bool = False
     image: str | None = None
     os: str | None = None
+    platform: str | None = None
 
     def fits(self, gpu: Gpu) -> bool:
         """Whether a GPU is of the kind that the check needs."""
@@ -82,6 +86,8 @@ class Facts:
             outside, as of an installation.
         os: The system that the server runs on; None where nobody can tell.
         target: The target's id.
+        platform: The machine it runs on: ``jetson``, or empty for a usual one; None where nobody
+            can tell.
     """
 
     gpus: tuple[Gpu, ...]
@@ -90,6 +96,7 @@ class Facts:
     images: frozenset[str] | None
     os: str | None
     target: str
+    platform: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,9 @@ def _check(key: str, value: object) -> None:
     elif key == "mig":
         right, expected = value is True, "True"
     elif key == "os":
-        right, expected = value in _SYSTEMS, " or ".join(_SYSTEMS)
+        right, expected = value in SYSTEMS, " or ".join(SYSTEMS)
+    elif key == "platform":
+        right, expected = value in PLATFORMS, " or ".join(PLATFORMS)
     else:
         right, expected = isinstance(value, str) and bool(value), "the flavour of an image"
     if not right:
@@ -174,11 +183,21 @@ def unmet(needs: Needs, facts: Facts) -> list[Unmet]:
                 f"name a target that is the image {needs.image}",
             )
         )
-    if needs.os is not None and facts.os is not None and needs.os != facts.os:
+    for name, needed, found in (
+        ("os", needs.os, facts.os),
+        ("platform", needs.platform, facts.platform),
+    ):
+        if needed is None or needed == found:
+            continue
+        there = (
+            f"nobody says what {facts.target} runs on"
+            if found is None
+            else f"{facts.target} runs on {found or 'another machine'}"
+        )
         missing.append(
             Unmet(
-                f"the check needs a server on {needs.os}, and {facts.target} runs on {facts.os}",
-                f"name a target that runs on {needs.os}",
+                f"the check needs a server on {needed}, and {there}",
+                f"name a target that runs on {needed}: url:http://HOST:8000#{name}={needed}",
             )
         )
     return missing

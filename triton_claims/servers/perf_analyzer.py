@@ -192,7 +192,7 @@ def _arguments(
     server: RunningServer, protocol: str, load: NamedLoad, folder: Path
 ) -> Iterator[str]:
     request, how = load.request, load.load
-    address = server.grpc if protocol == "grpc" else server.http
+    address = server.plain(protocol)
     yield from ("-m", request.model, "-i", protocol, "-u", address)
     yield from ("--request-count", str(how.requests))
     if how.warm_up:

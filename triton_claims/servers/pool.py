@@ -12,6 +12,7 @@ from triton_claims.notes.images import USUAL
 from triton_claims.servers.client import Client
 from triton_claims.servers.guard import Guard
 from triton_claims.servers.models import Model, assemble
+from triton_claims.servers.remote import RemoteServers
 from triton_claims.servers.running import START_TIMEOUT, RunningServer
 from triton_claims.servers.scratch import (
     Scratch,
@@ -134,7 +135,7 @@ class ServerPool:
         if server is not None:
             self.discard(server)
         self._specifications.add(specification)
-        server = self.start(specification)
+        server = self._start(specification)
         self._shared[specification] = server
         return server
 
@@ -146,7 +147,18 @@ class ServerPool:
         Args:
             specification: The server.
             start_timeout: Seconds it may take to get ready; the pool's own by default.
+
+        Raises:
+            Blocked: Somebody else runs the target's server.
         """
+        startable = self.prepared(specification)
+        if isinstance(startable, RemoteServers):
+            startable.refuse_own()
+        return self._start(specification, start_timeout)
+
+    def _start(
+        self, specification: ServerSpecification, start_timeout: float | None = None
+    ) -> RunningServer:
         startable = self.prepared(specification)
         scratch = self.scratch()
         number = self._numbers[specification.key] = self._numbers.get(specification.key, 0) + 1
@@ -167,7 +179,7 @@ class ServerPool:
         finally:
             self.figures = replace(
                 self.figures,
-                starts=self.figures.starts + 1,
+                starts=self.figures.starts + (not isinstance(startable, RemoteServers)),
                 specifications=len(self._specifications),
                 start_seconds=self.figures.start_seconds + time.perf_counter() - began,
             )
@@ -208,10 +220,15 @@ class ServerPool:
     def _end(self, server: RunningServer, end: Callable[[], int]) -> tuple[int, str]:
         if server not in self._all:
             return 0, ""
+        if not server.is_ours:
+            end()  # or the reason why it can't be ended
         self._all.remove(server)
         for specification, shared in list(self._shared.items()):
             if shared is server:
                 del self._shared[specification]
+        if not server.is_ours:
+            server.remove_traces()
+            return 0, ""
         began = time.perf_counter()
         status = end()
         log = server.log()  # after the end: what a dying server says comes last

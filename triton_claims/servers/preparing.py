@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from triton_claims.errors import Blocked
 from triton_claims.notes.images import USUAL
 from triton_claims.servers.installation import SAFE_NUMPY, prepare
+from triton_claims.servers.remote import RemoteServers
 
 if TYPE_CHECKING:
     from triton_claims.servers.cache import Progress
@@ -39,6 +40,14 @@ def make_ready(
         InputError: There is no such image, or it holds no server.
         Blocked: It cannot run here, could not be fetched, or is of another flavour.
     """
+    if target.remote is not None:
+        if numpy_major != SAFE_NUMPY:
+            raise Blocked(
+                f"somebody else runs the server {target.remote.url}: the NumPy of its models "
+                "cannot be chosen",
+                unblock="--target wheel:YY.MM or install:DIR",
+            )
+        return RemoteServers(target.remote)
     if not target.in_container:
         return prepare(target, progress, numpy_major=numpy_major)
     # Docker's library is slow to import, and most runs need none of it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from triton_claims.errors import BrokenError
+from triton_claims.errors import Blocked, BrokenError
 from triton_claims.secrets import redact
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ class RunningServer(ABC):
         name: Unique on the machine; the server reports it as its own.
         run: The id of the run it belongs to.
         folder: Its own folder here, with its models in ``models``; removed with the server.
-        log_path: What it prints, as it prints it.
         metadata: What GET /v2 answered when it got ready.
         start_seconds: From the start of its process to its being ready.
     """
@@ -86,11 +85,47 @@ class RunningServer(ABC):
         self.http = http
         self.grpc = grpc
         self.metrics = metrics
-        self.log_path = folder / "server.log"
         self.metadata: dict[str, Any] = {}
         self.start_seconds = 0.0
         self._helpers: tuple[psutil.Process, ...] = ()
         self._secrets: tuple[str, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was started here, and is to be ended here."""
+        return True
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it takes TLS or a password to be let in."""
+        return False
+
+    def plain(self, protocol: str) -> str:
+        """``HOST:PORT`` of a service, for what knows of no TLS and no password.
+
+        Raises:
+            Blocked: The service takes them.
+        """
+        if self.guarded:
+            raise Blocked(
+                f"{self.name} takes TLS or a password, which loads are not put on servers with",
+                unblock="let the server be reached without, from here alone",
+            )
+        return self.grpc if protocol == "grpc" else self.http
+
+    def tls(self, protocol: str) -> bool:  # noqa: ARG002 - those of others may have it for one
+        """Whether a protocol is spoken by TLS."""
+        return False
+
+    @property
+    def user(self) -> tuple[str, str] | None:
+        """User and password, where it takes them."""
+        return None
+
+    @property
+    def log_path(self) -> Path:
+        """What it prints, as it prints it."""
+        return self.folder / "server.log"
 
     @property
     def version(self) -> str:

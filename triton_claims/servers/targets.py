@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from triton_claims.errors import InputError
 from triton_claims.notes.images import USUAL
+from triton_claims.servers.remote_address import RemoteAddress, parse_remote_address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from triton_claims.notes.images import Images
     from triton_claims.notes.releases import Release, Releases
 
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
 GENAI_PERF, PERF_ANALYZER = TOOLS = ("genai-perf", "perf-analyzer")
 #: A folder with the files of the vLLM backend, and the release that they are of.
 VLLM_BACKEND = "vllm-backend"
-KINDS = ("wheel", "install", "ngc", "image", GENAI_PERF, VLLM_BACKEND)
-_PLANNED = ("url",)
+#: A server that somebody else runs.
+URL = "url"
+KINDS = ("wheel", "install", "ngc", "image", URL, GENAI_PERF, VLLM_BACKEND)
 #: Those that run in containers.
 IN_CONTAINERS = frozenset({"ngc", "image"})
 _CONTAINER = re.compile(r"\d\d\.\d\d", re.ASCII)
@@ -36,14 +40,16 @@ class Target:
 
     Attributes:
         kind: ``wheel`` (the embedded default), ``install`` (a tritonserver that is there), ``ngc``
-            (a release's image), ``image`` (any image), ``genai-perf`` (no server, but the tool) or
-            ``vllm-backend`` (no server, but the files of that backend).
+            (a release's image), ``image`` (any image), ``url`` (a server that somebody else runs),
+            ``genai-perf`` (no server, but the tool) or ``vllm-backend`` (no server, but the files
+            of that backend).
         value: What stands behind the colon, normalised.
         release: The release the target names, where it names one; of a tool, the one that brought
             it; of a backend, the one that it is of.
         images: The image by flavour, for targets in containers.
         perf_analyzer: For a tool, the release whose Perf Analyzer it starts.
         folder: For a backend, where its files lie.
+        remote: For a server that somebody else runs, where it is and what is declared of it.
     """
 
     kind: str
@@ -52,6 +58,7 @@ class Target:
     images: tuple[tuple[str, str], ...] = ()
     perf_analyzer: Release | None = None
     folder: Path | None = None
+    remote: RemoteAddress | None = None
 
     @property
     def is_tool(self) -> bool:
@@ -65,7 +72,7 @@ class Target:
 
     @property
     def is_server(self) -> bool:
-        """Whether servers can be started from it."""
+        """Whether it is a server, to be started or to be talked to."""
         return not (self.is_tool or self.is_backend)
 
     @property
@@ -101,6 +108,7 @@ def parse_target(
 
     Args:
         text: ``wheel:24.10``, ``install:/opt/tritonserver``, ``ngc:25.01``, ``image:REFERENCE``,
+            ``url:http://host:8000#os=windows`` (see :func:`parse_remote_address`),
             ``genai-perf:0.0.10`` or ``vllm-backend:/opt/tritonserver/backends/vllm@25.01``.
         releases: The releases known, for what a wheel's or an image's name means.
         images: The images that releases are shipped in, where there are any.
@@ -117,28 +125,26 @@ def parse_target(
             f"{_newest_wheel(releases)} or install:/opt/tritonserver",
             where=where,
         )
-    if kind == "wheel":
-        return Target(kind, value, _release_with_wheel(value, releases, where))
-    if kind == "install":
-        return Target(kind, str(_installation_folder(value, where)))
-    if kind == "ngc":
-        return _release_image(value, releases, images, where)
-    if kind == "image":
-        return _image(value, images, where)
-    if kind == GENAI_PERF:
-        return _tool(value, releases, where)
-    if kind == VLLM_BACKEND:
-        return _backend(value, releases, where)
-    if kind in _PLANNED:
-        raise InputError(
-            f"targets of kind {kind!r} are not supported yet: use one of "
-            + ", ".join(f"{known}:" for known in KINDS),
-            where=where,
-        )
+    parsers: dict[str, Callable[[], Target]] = {
+        "wheel": lambda: Target(kind, value, _release_with_wheel(value, releases, where)),
+        "install": lambda: Target(kind, str(_installation_folder(value, where))),
+        "ngc": lambda: _release_image(value, releases, images, where),
+        "image": lambda: _image(value, images, where),
+        URL: lambda: _somebody_elses(value, where),
+        GENAI_PERF: lambda: _tool(value, releases, where),
+        VLLM_BACKEND: lambda: _backend(value, releases, where),
+    }
+    if kind in parsers:
+        return parsers[kind]()
     raise InputError(
         f"{kind!r} is no kind of target: expected one of " + ", ".join(f"{k}:" for k in KINDS),
         where=where,
     )
+
+
+def _somebody_elses(value: str, where: str) -> Target:
+    address = parse_remote_address(value, where=where)
+    return Target(URL, str(address), remote=address)
 
 
 def _release_image(container: str, releases: Releases, images: Images | None, where: str) -> Target:
