@@ -150,6 +150,10 @@ class RemoteServer(RunningServer):
         """Not to be done from here."""
         self._refuse("no file can be put beside its models from here")
 
+    def run_inside(self, command: Sequence[str]) -> tuple[int, str]:  # noqa: ARG002 - as the others
+        """Not to be done from here."""
+        self._refuse("nothing can be run beside it")
+
     def log_tail(self, lines: int = 0) -> str:  # noqa: ARG002 - as the others
         """Where its log is, for messages."""
         return f"[with whoever runs {self.address.url}]"
