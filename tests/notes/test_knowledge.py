@@ -25,9 +25,27 @@ def test_a_small_project_loads_without_schemas_of_its_own(project):
 def test_a_note_without_claims_is_refused(project):
     project.replace(project.new, '["cats-faster"]', "[]")
     assert load_error(project) == (
-        f"{project.new}:5: note#1.claims: found a note that maps to no claim, expected at least "
-        "one claim id"
+        f"{project.new}:5: note#1.claims: found a note that maps to no claim; next: name the claims "
+        "it maps to, or make one with triton-claims new-claim ID --kind KIND --note "
+        "'25.01:features:1' --suite AREA, or tell in no_claim why it promises nothing that could "
+        "be false"
     )
+
+
+def test_a_note_may_tell_why_it_promises_nothing_in_place_of_claims(project):
+    line = project.replace(project.new, '    "dogs-no-tail",\n    "cats-faster",\n', "")
+    project.replace(project.new, "claims = [\n]", 'claims = []\nno_claim = "a mere introduction"')
+    note = load_knowledge(project.root).releases["25.01"].notes[1]
+    assert (note.claims, note.no_claim) == ((), "a mere introduction")
+    project.replace(project.new, "claims = []", 'claims = ["dogs-no-tail"]')
+    assert load_error(project) == (
+        f"{project.new}:{line - 5}: note#2.no_claim: found it beside claims, expected one of the two"
+    )
+
+
+def test_a_slip_in_an_id_is_told_with_the_id_that_was_meant(project):
+    project.replace(project.new, '["cats-faster"]', '["cats-fasster"]')
+    assert load_error(project).endswith("in claims.toml; did you mean cats-faster?")
 
 
 def test_a_note_that_maps_to_an_unknown_claim_is_refused(project):
@@ -47,7 +65,7 @@ def test_a_claim_that_no_note_maps_is_refused(project):
         )
     assert load_error(project) == (
         f"{project.claims}:18: claim#3.id: found 'cows-purple', which no note of any release "
-        "maps to, expected at least one note"
+        "maps to; next: add it to the claims of its note in a release's file"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from triton_claims.notes.releases import TO_BE_WRITTEN
 from triton_claims.notes.structure import check_structure
 from triton_claims.notes.tomlfile import Document
 from triton_claims.notes.versions import ServerVersion, VersionRange
@@ -89,6 +90,7 @@ def load_catalogue(path: Path) -> Catalogue:
     """
     document = Document(path)
     check_structure(document, "claims")
+    _check_written(document)
     entries: list[dict[str, Any]] = document.data["claim"]
     lines: dict[str, int] = {}
     for index, entry in enumerate(entries):
@@ -117,6 +119,20 @@ def load_catalogue(path: Path) -> Catalogue:
         ),
         path,
     )
+
+
+def _check_written(document: Document) -> None:
+    """Refuse what a new claim left open."""
+    for index, entry in enumerate(document.data["claim"]):
+        if entry["statement"].startswith(TO_BE_WRITTEN):
+            raise document.error(
+                f"{entry['id']!r} is still to be written; next: write the statement, one sentence "
+                "of our own that is true or false of a server, and the same as the docstring of "
+                "its check",
+                "claim",
+                index,
+                "statement",
+            )
 
 
 def _read_value(document: Document, index: int) -> str | None:

@@ -40,16 +40,20 @@ _TYPOGRAPHY = str.maketrans(
 )
 
 
-def normalise(text: str) -> str:
-    """Give the normal form of a note's text; see the module for its rules."""
+def readable(text: str) -> str:
+    """Give a note's text for people: its normal form, except that one blank stands for a run."""
     text = _COMMENT.sub("", text)
     text = _ADDRESS.sub(r"\1", _LINK.sub(r"\1", text))
     text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)
     marker = _MARKER.match(text)
     text = text[marker.end() :] if marker else text
     text = _ESCAPE.sub(r"\1", text)
-    text = text.replace("*", "").replace("`", "")
-    return "".join(text.split())
+    return " ".join(text.replace("*", "").replace("`", "").split())
+
+
+def normalise(text: str) -> str:
+    """Give the normal form of a note's text; see the module for its rules."""
+    return readable(text).replace(" ", "")
 
 
 def note_digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from triton_claims.notes.releases import Releases, load_releases
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from triton_claims.notes.releases import Release
+    from triton_claims.notes.releases import Note, Release
 
 _OWN_ROOT = Path(__file__).resolve().parents[2]
 _CATALOGUE = Path("releases", "claims.toml")
@@ -113,19 +114,40 @@ def load_knowledge(root: Path) -> Knowledge:
 def _check_notes(knowledge: Knowledge) -> None:
     for release in knowledge.releases.values():
         for index, note in enumerate(release.notes, start=1):
-            if not note.claims:
+            where = f"{release.path}:{note.line}"
+            if note.claims and note.no_claim:
                 raise InputError(
-                    f"note#{index}.claims: found a note that maps to no claim, expected at least "
-                    "one claim id",
-                    where=f"{release.path}:{note.line}",
+                    f"note#{index}.no_claim: found it beside claims, expected one of the two",
+                    where=where,
+                )
+            if not note.claims and not note.no_claim:
+                place = spell_note_option(release, note)
+                raise InputError(
+                    f"note#{index}.claims: found a note that maps to no claim; next: name the "
+                    "claims it maps to, or make one with triton-claims new-claim ID --kind KIND "
+                    f"--note '{place}' --suite AREA, or tell in no_claim why it promises nothing "
+                    "that could be false",
+                    where=where,
                 )
             for claim, line in zip(note.claims, note.claim_lines, strict=True):
                 if claim not in knowledge.catalogue:
                     raise InputError(
                         f"note#{index}.claims: found {claim!r}, expected the id of a claim in "
-                        f"{knowledge.catalogue.path.name}",
+                        f"{knowledge.catalogue.path.name}{near(claim, knowledge.catalogue)}",
                         where=f"{release.path}:{line}",
                     )
+
+
+def spell_note_option(release: Release, note: Note) -> str:
+    """Spell a note as ``--note`` takes it: ``25.01:known issues:22``, ``...:22.1`` below it."""
+    position = note.position if note.parent is None else f"{note.parent}.{note.position}"
+    return f"{release.container}:{note.section}:{position}"
+
+
+def near(claim: str, catalogue: Catalogue) -> str:
+    """Give the ids that an unknown one may mean, as the end of a message; nothing without any."""
+    alike = difflib.get_close_matches(claim, list(catalogue), n=2, cutoff=0.75)
+    return f"; did you mean {' or '.join(alike)}?" if alike else ""
 
 
 def _check_standing(knowledge: Knowledge) -> None:
@@ -144,8 +166,8 @@ def _check_claims(knowledge: Knowledge) -> None:
     for index, claim in enumerate(knowledge.catalogue.values(), start=1):
         if claim.id not in mapped:
             raise InputError(
-                f"claim#{index}.id: found {claim.id!r}, which no note of any release maps to, "
-                "expected at least one note",
+                f"claim#{index}.id: found {claim.id!r}, which no note of any release maps to; "
+                "next: add it to the claims of its note in a release's file",
                 where=f"{knowledge.catalogue.path}:{claim.line}",
             )
 
@@ -155,6 +177,6 @@ def _check_checks(knowledge: Knowledge) -> None:
         if check.claim not in knowledge.catalogue:
             raise InputError(
                 f"{check.function}: found a check of {check.claim!r}, expected the id of a claim "
-                f"in {knowledge.catalogue.path.name}",
+                f"in {knowledge.catalogue.path.name}{near(check.claim, knowledge.catalogue)}",
                 where=f"{knowledge.root / check.path}:{check.line}",
             )

@@ -32,6 +32,9 @@ _NO_RELEASES = frozenset(
     }
 )
 
+#: What begins a value that a scaffold left to be written.
+TO_BE_WRITTEN = "TO BE WRITTEN"
+
 #: What stands in the place of a section for a claim that no note promises.
 ASKED_OF_EVERY_RELEASE = "asked of every release"
 
@@ -114,6 +117,7 @@ class Note:
         origin: ``release-notes`` or ``announcement``.
         line: The line of its ``[[note]]`` in the release's file.
         claim_lines: The lines of its claims there, in the same order.
+        no_claim: Why no claim is drawn from it, where that is so.
     """
 
     section: str
@@ -124,6 +128,7 @@ class Note:
     origin: str
     line: int
     claim_lines: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    no_claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +294,15 @@ def load_releases(directory: Path, standing: tuple[str, ...] = ()) -> Releases:
     return Releases(tuple(releases), directory)
 
 
+def load_release(path: Path) -> Release:
+    """Read one release's file alone, without holding it against others.
+
+    Raises:
+        InputError: It is not as it should be.
+    """
+    return _read_release(Document(path), ())
+
+
 def _check_unique(document: Document, release: Release, others: list[Release]) -> None:
     for other in others:
         if other.container == release.container:
@@ -310,6 +324,7 @@ def _check_unique(document: Document, release: Release, others: list[Release]) -
 
 
 def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
+    _check_written(document)
     check_structure(document, "release")
     data = document.data
     return Release(
@@ -323,6 +338,19 @@ def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
         genai_perf=_read_genai_perf(document),
         standing=standing,
     )
+
+
+def _check_written(document: Document) -> None:
+    """Refuse what a scaffold left open, before the schema does in general words."""
+    steps = {
+        "server": "write the version of that container's server, such as 2.54.0: upstream's "
+        "server repository has it in TRITON_VERSION, and a server tells it in GET /v2",
+        "source": "write where the versions are known from: a file of upstream and its commit, or "
+        "a measurement",
+    }
+    for key, step in steps.items():
+        if str(document.data.get(key, "")).startswith(TO_BE_WRITTEN):
+            raise document.error(f"found what is still to be written; next: {step}", key)
 
 
 def _read_wheel(document: Document) -> Wheel | None:
@@ -405,6 +433,7 @@ def _read_notes(document: Document) -> tuple[Note, ...]:
                     document.line_of("note", index, "claims", at)
                     for at in range(len(entry["claims"]))
                 ),
+                no_claim=entry.get("no_claim"),
             )
         )
     return tuple(notes)
