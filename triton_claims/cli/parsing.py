@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from triton_claims import __version__
-from triton_claims.cli import ceilings, claims, completion, merging, page, runs, summary, upkeep
+from triton_claims.cli import (
+    adding,
+    ceilings,
+    claims,
+    completion,
+    merging,
+    notes,
+    page,
+    runs,
+    summary,
+    upkeep,
+)
 from triton_claims.cli.commands import EXIT_CODES, CommandParser
 
 if TYPE_CHECKING:
@@ -13,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Each has ``add_commands(command: AddCommand)``; in the order of the help.
-_MODULES = (claims, summary, runs, merging, ceilings, page, upkeep, completion)
+_MODULES = (claims, summary, runs, merging, ceilings, page, notes, adding, upkeep, completion)
 #: The groups of commands whose names are of two words.
-_GROUPS = {"ceilings": "limits of latency and start-up time"}
+_GROUPS = {
+    "ceilings": "limits of latency and start-up time",
+    "notes": "what is in a release's notes, and what is new there",
+}
 
 
 def command_parser() -> argparse.ArgumentParser:

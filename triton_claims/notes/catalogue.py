@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from triton_claims.notes.releases import TO_BE_WRITTEN
 from triton_claims.notes.structure import check_structure
-from triton_claims.notes.tomlfile import Document
+from triton_claims.notes.tomlfile import Document, shown
 from triton_claims.notes.versions import ServerVersion, VersionRange
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def load_catalogue(path: Path) -> Catalogue:
         InputError: It is missing or not as it should be, or an id stands in it twice.
     """
     document = Document(path)
-    check_structure(document, "claims")
     _check_written(document)
+    check_structure(document, "claims")
     entries: list[dict[str, Any]] = document.data["claim"]
     lines: dict[str, int] = {}
     for index, entry in enumerate(entries):
@@ -122,13 +122,16 @@ def load_catalogue(path: Path) -> Catalogue:
 
 
 def _check_written(document: Document) -> None:
-    """Refuse what a new claim left open."""
-    for index, entry in enumerate(document.data["claim"]):
-        if entry["statement"].startswith(TO_BE_WRITTEN):
+    """Refuse what a new claim left open, before the schema does in general words."""
+    entries: Any = document.data.get("claim")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if not isinstance(entry, dict):
+            continue
+        if str(entry.get("statement", "")).startswith(TO_BE_WRITTEN):
             raise document.error(
-                f"{entry['id']!r} is still to be written; next: write the statement, one sentence "
-                "of our own that is true or false of a server, and the same as the docstring of "
-                "its check",
+                f"the claim {shown(entry.get('id'))} is still to be written; next: write here one "
+                "sentence of our own that is true or false of a server, and the same as the "
+                "docstring of its check",
                 "claim",
                 index,
                 "statement",

@@ -84,6 +84,21 @@ class Document:
         return InputError(what, where=self.where(*place))
 
 
+def quoted(text: str) -> str:
+    """Spell a text as TOML does; one without line breaks and control characters."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def parsed_toml(text: str) -> dict[str, Any]:
+    """Give the data of a text that was made, not read from a file.
+
+    Raises:
+        ValueError: It is no TOML.
+    """
+    return tomllib.loads(text)
+
+
 def spell(place: KeyPath) -> str:
     """Spell a key path for people, list positions from 1: ``note#4.claims``."""
     spelt = ""
