@@ -25,8 +25,8 @@ def test_a_small_project_loads_without_schemas_of_its_own(project):
 def test_a_note_without_claims_is_refused(project):
     project.replace(project.new, '["cats-faster"]', "[]")
     assert load_error(project) == (
-        f"{project.new}:5: note#1.claims: found a note that maps to no claim; next: name the claims "
-        "it maps to, or make one with triton-claims new-claim ID --kind KIND --note "
+        f"{project.new}:5: note#1.claims: found a note that maps to no claim; next: name the "
+        "claims it maps to, or make one with triton-claims new-claim ID --kind KIND --note "
         "'25.01:features:1' --suite AREA, or tell in no_claim why it promises nothing that could "
         "be false"
     )
@@ -39,7 +39,8 @@ def test_a_note_may_tell_why_it_promises_nothing_in_place_of_claims(project):
     assert (note.claims, note.no_claim) == ((), "a mere introduction")
     project.replace(project.new, "claims = []", 'claims = ["dogs-no-tail"]')
     assert load_error(project) == (
-        f"{project.new}:{line - 5}: note#2.no_claim: found it beside claims, expected one of the two"
+        f"{project.new}:{line - 5}: note#2.no_claim: found it beside claims, expected one of the "
+        "two"
     )
 
 

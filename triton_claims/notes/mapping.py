@@ -157,7 +157,11 @@ def _aligned(
                 note.position,
             ),
         )
-        beside = [text for text in texts if text.section == section]
+        # As the data have them: sentences after what is listed.
+        beside = sorted(
+            (text for text in texts if text.section == section),
+            key=lambda text: text.paragraph is not None,
+        )
         matcher = difflib.SequenceMatcher(
             None,
             [note.digest for note in inside],

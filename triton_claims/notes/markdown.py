@@ -46,12 +46,11 @@ def read_markdown(path: Path) -> str:
         raise InputError(
             "found text in UTF-16, expected UTF-8: save it as UTF-8 first", where=f"{path}:1:1"
         )
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        # The position is that in what follows the mark.
-        body = raw.removeprefix(b"\xef\xbb\xbf")
-        raise _not_text(path, body, error.start) from error
+        raise _not_text(path, raw, error.start) from error
     if "\0" in text:
         raise _not_text(path, raw, raw.index(0))
     return _BREAK.sub("\n", text)

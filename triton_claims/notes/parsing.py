@@ -288,12 +288,10 @@ def _own_text(block: SyntaxTreeNode) -> str:
 
 def _section_of(heading: str) -> str:
     """The name of a section as the data spell it: a few lower-case words."""
-    words = re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", readable(heading).lower())
-    name = " ".join(words)
+    name = " ".join(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", readable(heading).lower()))
     for pattern, section in _SECTIONS:
         if pattern.fullmatch(name):
             return section
-    while words and not words[0][0].isalpha():
-        words = words[1:]
-    # The schema has at most six words, of blanks and hyphens alike.
-    return " ".join(re.split(r"(?<=[a-z0-9])[ -]", " ".join(words))[:6])
+    # As the schema has it: it begins with a letter, and has at most six words.
+    match = re.search(r"(?<![a-z0-9-])[a-z][a-z0-9]*(?:[ -][a-z0-9]+){0,5}", name)
+    return match[0] if match else ""
