@@ -10,6 +10,7 @@ from triton_claims.cli import (
     ceilings,
     claims,
     completion,
+    matrix,
     merging,
     notes,
     page,
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Each has ``add_commands(command: AddCommand)``; in the order of the help.
-_MODULES = (claims, summary, runs, merging, ceilings, page, notes, adding, upkeep, completion)
+_MODULES = (
+    claims,
+    summary,
+    matrix,
+    runs,
+    merging,
+    ceilings,
+    page,
+    notes,
+    adding,
+    upkeep,
+    completion,
+)
 #: The groups of commands whose names are of two words.
 _GROUPS = {
     "ceilings": "limits of latency and start-up time",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from triton_claims.notes.releases import ASKED_OF_EVERY_RELEASE
 from triton_claims.notes.structure import check_structure
 from triton_claims.notes.tomlfile import Document
 
@@ -24,11 +25,21 @@ class StandingClaim:
         claim: The claim's id.
         reason: Why it is asked.
         where: ``FILE:LINE`` of its id.
+        brought_by: The container version of the release that brought what it promises; None of what
+            no release promises.
     """
 
     claim: str
     reason: str
     where: str
+    brought_by: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words."""
+        if self.brought_by is None:
+            return ASKED_OF_EVERY_RELEASE
+        return f"brought by {self.brought_by}"
 
 
 def load_standing_claims(path: Path) -> tuple[StandingClaim, ...]:
@@ -57,6 +68,11 @@ def load_standing_claims(path: Path) -> tuple[StandingClaim, ...]:
                 "claim",
             )
     return tuple(
-        StandingClaim(entry["claim"], entry["reason"], document.where("asked", index, "claim"))
+        StandingClaim(
+            entry["claim"],
+            entry["reason"],
+            document.where("asked", index, "claim"),
+            entry.get("brought_by"),
+        )
         for index, entry in enumerate(entries)
     )

@@ -97,7 +97,9 @@ def load_knowledge(root: Path) -> Knowledge:
     images = root / "releases" / "images.toml"
     standing = load_standing_claims(root / "releases" / "every-release.toml")
     knowledge = Knowledge(
-        releases=load_releases(root / "releases", tuple(each.claim for each in standing)),
+        releases=load_releases(
+            root / "releases", tuple((each.claim, each.origin) for each in standing)
+        ),
         catalogue=load_catalogue(root / "releases" / "claims.toml"),
         checks=find_checks(root / "suites", root),
         root=root,

@@ -144,7 +144,8 @@ class Release:
         path: The file.
         client: The wheel of its client, where its programs are used.
         genai_perf: Its GenAI-Perf, where it is known.
-        standing: The ids of the claims that are asked of every release.
+        standing: The claims that are asked of every release: the id of each, and where it comes
+            from.
     """
 
     container: str
@@ -155,7 +156,7 @@ class Release:
     path: Path
     client: ClientPackage | None = None
     genai_perf: GenAiPerfPackage | None = None
-    standing: tuple[str, ...] = ()
+    standing: tuple[tuple[str, str], ...] = ()
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -166,12 +167,12 @@ class Release:
         if not self.notes:
             return ()
         noted = (claim for note in self.notes for claim in note.claims)
-        return tuple(dict.fromkeys((*noted, *self.standing)))
+        return tuple(dict.fromkeys((*noted, *dict(self.standing))))
 
     def origin_of(self, claim: str) -> str:
-        """Where one of its claims comes from: the section of the notes, or "asked of ..."."""
+        """Where one of its claims comes from: the section of the notes, or why it is asked."""
         sections = (note.section for note in self.notes if claim in note.claims)
-        return next(sections, ASKED_OF_EVERY_RELEASE)
+        return next(sections, dict(self.standing).get(claim, ASKED_OF_EVERY_RELEASE))
 
     @property
     def notes_digest(self) -> str:
@@ -265,12 +266,13 @@ class Releases(Mapping[str, Release]):
         return releases[-1]
 
 
-def load_releases(directory: Path, standing: tuple[str, ...] = ()) -> Releases:
+def load_releases(directory: Path, standing: tuple[tuple[str, str], ...] = ()) -> Releases:
     """Read all releases of a folder.
 
     Args:
         directory: The folder.
-        standing: The ids of the claims that are asked of every release.
+        standing: The claims that are asked of every release: the id of each, and where it comes
+            from.
 
     Raises:
         InputError: There is none, or one of them is not as it should be.
@@ -323,7 +325,9 @@ def _check_unique(document: Document, release: Release, others: list[Release]) -
                 )
 
 
-def _read_release(document: Document, standing: tuple[str, ...]) -> Release:
+def _read_release(
+    document: Document, standing: tuple[tuple[str, str], ...]
+) -> Release:
     _check_written(document)
     check_structure(document, "release")
     data = document.data
