@@ -247,7 +247,8 @@ def test_a_claim_begun_with_its_statement_needs_its_check_alone(copy):
     assert answer.out.splitlines()[-1] == "next: write its check"
     # A second one of the same note stands beside the first; comments of the file stay.
     copy.run(
-        "new-claim", "kettle-whistles-on", "--kind", "guidance", "--statement", f"{long[:-1]} at all.",
+        "new-claim", "kettle-whistles-on", "--kind", "guidance",
+        "--statement", f"{long[:-1]} at all.",
         "--note", "25.03:known issues:2", "--suite", "memory",
     )  # fmt: skip
     text = copy.release.read_text()

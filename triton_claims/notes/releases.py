@@ -325,9 +325,7 @@ def _check_unique(document: Document, release: Release, others: list[Release]) -
                 )
 
 
-def _read_release(
-    document: Document, standing: tuple[tuple[str, str], ...]
-) -> Release:
+def _read_release(document: Document, standing: tuple[tuple[str, str], ...]) -> Release:
     _check_written(document)
     check_structure(document, "release")
     data = document.data
