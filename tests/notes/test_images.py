@@ -65,3 +65,21 @@ def test_a_fault_in_the_file_is_told_with_its_line(tmp_path):
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if '"py3-min"' in text)
     with pytest.raises(InputError, match=rf"images\.toml:{line}: .*py3-min"):
         load_images(path)
+
+
+def test_the_size_of_an_image_is_told_or_unknown():
+    images = load_images(SHIPPED)
+    assert images.gigabytes("25.01", "vllm-python-py3") == 23
+    assert images.gigabytes("25.01", "py3") is None
+    assert images.gigabytes("99.01", "vllm-python-py3") is None
+    others = with_users_images(images, ["vllm-python-py3=mirror.example/small"], {})
+    assert others.gigabytes("25.01", "vllm-python-py3") is None
+    assert others.gigabytes("25.01", "trtllm-python-py3") == 30
+
+
+def test_a_size_is_one_of_a_flavour(tmp_path):
+    path = tmp_path / "images.toml"
+    text = SHIPPED.read_text(encoding="utf-8")
+    path.write_text(text.replace('"vllm-python-py3" = 23', '"vlm" = 23'), encoding="utf-8")
+    with pytest.raises(InputError, match="found 'vlm', expected a flavour of"):
+        load_images(path)

@@ -14,6 +14,7 @@ from triton_claims.cli import (
     merging,
     notes,
     page,
+    plan,
     runs,
     summary,
     upkeep,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 #: Each has ``add_commands(command: AddCommand)``; in the order of the help.
 _MODULES = (
     claims,
+    plan,
     summary,
     matrix,
     runs,

@@ -11,7 +11,7 @@ from triton_claims.notes.structure import check_structure
 from triton_claims.notes.tomlfile import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 #: The flavour that holds the server and what most checks need.
@@ -32,6 +32,7 @@ class Images:
         tags: The tags by flavour, with ``{container}`` in them.
         others: What the user named instead, by flavour; ``{container}`` may be in it.
         source_repository: The address of the git repository with the server's source.
+        sizes: Gigabytes by container version and flavour, as far as they are told.
     """
 
     registry: str
@@ -39,6 +40,7 @@ class Images:
     tags: tuple[tuple[str, str], ...]
     others: tuple[tuple[str, str], ...] = ()
     source_repository: str | None = None
+    sizes: tuple[tuple[tuple[str, str], float], ...] = ()
 
     @property
     def flavours(self) -> tuple[str, ...]:
@@ -57,6 +59,12 @@ class Images:
             return other.replace(_CONTAINER, container)
         tag = dict(self.tags)[flavour].replace(_CONTAINER, container)
         return f"{self.registry}/{self.repository}:{tag}"
+
+    def gigabytes(self, container: str, flavour: str) -> float | None:
+        """How large the image of a release is; None where nobody tells, or it is the user's."""
+        if flavour in dict(self.others):
+            return None
+        return dict(self.sizes).get((container, flavour))
 
     def flavour_of(self, reference: str) -> str | None:
         """The flavour that an image's tag tells of; None of a tag that tells none."""
@@ -81,7 +89,20 @@ def load_images(path: Path) -> Images:
         data["repository"],
         tuple(data["tags"].items()),
         source_repository=data.get("source_repository"),
+        sizes=tuple(_sizes(document)),
     )
+
+
+def _sizes(document: Document) -> Iterator[tuple[tuple[str, str], float]]:
+    for container, sizes in document.data.get("sizes", {}).items():
+        if container == "source":
+            continue
+        for flavour, size in sizes.items():
+            if flavour not in document.data["tags"]:
+                raise document.error(
+                    f"found {flavour!r}, expected a flavour of [tags]", "sizes", container, flavour
+                )
+            yield (container, flavour), float(size)
 
 
 def with_users_images(

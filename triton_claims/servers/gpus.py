@@ -44,6 +44,16 @@ def architecture_of(compute_capability: tuple[int, int]) -> str:
     return _ARCHITECTURES.get(compute_capability, f"sm_{major}{minor}")
 
 
+def usual_capability(architecture: str) -> tuple[int, int]:
+    """The compute capability that stands for an architecture: its first one.
+
+    Raises:
+        KeyError: There is no such architecture.
+    """
+    first = {name: each for each, name in reversed(_ARCHITECTURES.items())}
+    return first[architecture]
+
+
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """A GPU, or a MIG device: a part of one that is used like a GPU.

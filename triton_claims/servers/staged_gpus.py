@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from triton_claims.errors import InputError
 from triton_claims.notes.tomlfile import Document, shown
-from triton_claims.servers.gpus import Gpu, Inventory
+from triton_claims.servers.gpus import ARCHITECTURES, Gpu, Inventory, usual_capability
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,34 @@ def read_staged(path: Path) -> Inventory:
     for place, entry in enumerate(entries):
         gpus.append(_read(document, place, entry, gpus))
     return Inventory(tuple(gpus), STAGED, "" if gpus else f"{path} holds no GPU")
+
+
+def imagined(text: str, *, where: str) -> Inventory:
+    """An inventory of so many GPUs of each architecture, such as ``blackwell:2,hopper:1``.
+
+    Each has its architecture's first compute capability.
+
+    Args:
+        text: Architectures with numbers of GPUs.
+        where: The option that says so, for the error.
+
+    Raises:
+        InputError: It is nothing of that kind.
+    """
+    gpus: list[Gpu] = []
+    for part in text.split(","):
+        architecture, _, number = part.partition(":")
+        if architecture not in ARCHITECTURES or not re.fullmatch("[1-9][0-9]?", number):
+            raise InputError(
+                f"found {part!r}, expected ARCHITECTURE:NUMBER such as blackwell:2, with one of "
+                + ", ".join(ARCHITECTURES),
+                where=where,
+            )
+        for _ in range(int(number)):
+            index = len(gpus)
+            capability = usual_capability(architecture)
+            gpus.append(Gpu(f"GPU-{index}", f"any {architecture}", capability, 0, "", index))
+    return Inventory(tuple(gpus), STAGED)
 
 
 def _read(document: Document, place: int, entry: dict[str, Any], before: list[Gpu]) -> Gpu:
