@@ -131,6 +131,14 @@ def test_summary_of_a_good_run(run, written):
     assert answer.out.endswith("The run passes. 1 claim of the release has no check yet.\n")
 
 
+def test_summary_as_json(run, written):
+    answer = run("summary", "--json", written(MIXED))
+    told = json.loads(answer.out)
+    assert (answer.code, told["passes"]) == (1, False)
+    assert len(told["cells"]) == len(MIXED.cells)
+    assert told["sentences"][-1] in run("summary", written(MIXED)).out
+
+
 def test_summary_of_a_run_that_was_cut_off(run, written):
     path = written(ledger(cell()))
     text = Path(path).read_text()
