@@ -11,3 +11,9 @@ from fixtures.vllm_serving import VllmServing
 def vllm(server, gpus):
     """Servers of vLLM models, of random weights."""
     return VllmServing(server, gpus)
+
+
+@pytest.fixture
+def vllm_before(baseline, gpus):
+    """Servers of the baseline, with the same models."""
+    return VllmServing(baseline, gpus)

@@ -1,17 +1,21 @@
-"""Whether a vLLM model produces more tokens a second over ZMQ."""
+"""Whether vLLM models produce more tokens a second over ZMQ, and with metrics than they did."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from fixtures.vllm_serving import LOAD, tiny
-from triton_claims.errors import BrokenError
+from triton_claims.errors import Blocked, BrokenError
 from triton_claims.measure.comparison import Design, Outcome, compare, must_be_decided
 from triton_claims.report.pictures import comparison_picture
 
 pytestmark = pytest.mark.needs("gpu", image="vllm-python-py3")
 
 DESIGN = Design(tolerated=0.0)
+#: For models that cannot tell how many tokens they have generated.
+UNTOLD = replace(LOAD, told=False)
 
 
 @pytest.mark.claim("vllm-zmq-throughput")
@@ -44,6 +48,34 @@ def test_more_tokens_come_over_zmq(vllm, server, evidence):
             unit=f"seconds for {LOAD.all_tokens} tokens",
             title=server.specification.target,
         ),
+    )
+    must_be_decided(comparison)
+
+    assert comparison.outcome is Outcome.MET, f"it does not produce more: {comparison}"
+
+
+@pytest.mark.claim("vllm-custom-metrics-throughput")
+def test_more_tokens_come_with_metrics_than_before(vllm, vllm_before, releases, evidence):
+    """With custom metrics switched on a vLLM model produces more tokens a second than on the
+    release before.
+    """
+    versions = [str(each.server) for each in releases.values()]
+    before = dict(zip(versions[1:], versions, strict=False)).get(vllm.version)
+    if vllm_before.version != before:
+        raise Blocked(
+            f"the baseline is {vllm_before.version}, and the release before {vllm.version} is "
+            f"{before or 'not known'}",
+            unblock="--baseline with the image of the release before",
+        )
+    measured = tiny(metrics=True)
+    with evidence.step("start both in pairs, and put the same load on them"):
+        comparison = compare(
+            lambda: vllm_before.pace(measured, UNTOLD, with_metrics=True).seconds,
+            lambda: vllm.pace(measured, UNTOLD, with_metrics=True).seconds,
+            DESIGN,
+        )
+    evidence.show(
+        f"seconds for {UNTOLD.all_tokens} tokens, against the release before", str(comparison)
     )
     must_be_decided(comparison)
 

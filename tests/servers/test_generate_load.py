@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -64,6 +65,16 @@ def test_each_client_sends_its_requests(told, serve):
     }
     LOAD.warm_up(server, "m")
     assert len(asked) == 9
+
+
+def test_a_model_that_cannot_count_only_has_to_answer(serve):
+    load = replace(LOAD, told=False)
+    server, asked = serve(b'{"text_output": "x"}')
+    load.run(server, "m")
+    assert "return_num_output_tokens" not in asked[0][1]
+    silent, _ = serve(b'{"text_output": ""}')
+    with pytest.raises(BrokenError, match="expected 5 tokens, found None"):
+        load.run(silent, "m")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from fixtures.evidence import Evidence
-from fixtures.vllm_serving import ADDITIONAL, LOCK, Ended, Loaded, Paced, Served, Stopped
+from fixtures.vllm_serving import (
+    ADDITIONAL,
+    LOCK,
+    Ended,
+    Loaded,
+    Paced,
+    Served,
+    Stopped,
+    Survived,
+)
 from staged.five_states import STATES, staged, verdict_of
 from triton_claims.errors import BrokenError
 from triton_claims.servers.client import NO_ANSWER, OK, Answer
@@ -25,6 +34,7 @@ ANSWERED = Answer("stream", OK)
 SILENCE = Answer("stream", NO_ANSWER, seconds=120.0)
 REFUSED = Answer("load", "INTERNAL", "Stub process is not healthy")
 DEATH = ServerDiedError("a-server", "was killed by SIGKILL (exit status -9)", "the end")
+NOT_LOADED = BrokenError("the model is not loaded")
 NO_PROCESS = BrokenError("no process below the server a-server runs the model")
 NAMES = tuple(f"/tmp/0c5a_{each}_socket" for each in ("health", "input", "output"))  # noqa: S108
 FATAL = f"Fatal Python error: _enter_buffered_busy: {LOCK} at interpreter shutdown, possibly due to"
@@ -91,11 +101,14 @@ class Staged:
     def __init__(self, outcomes):
         self.outcomes = list(outcomes) if not isinstance(outcomes, dict) else outcomes
 
-    def pace(self, wanted):
-        outcome = self.outcomes["inside" if wanted["metrics"] == "metrics" else "outside"]
+    def pace(self, wanted, _load=None, *, with_metrics=False):
+        side = "inside" if wanted["metrics"] == "metrics" else "outside"
+        outcome = self.outcomes["now" if with_metrics else side]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    version = "2.51.0"
 
     def _next(self, *_arguments, **_keywords):
         outcome = self.outcomes.pop(0)
@@ -103,7 +116,7 @@ class Staged:
             raise outcome
         return outcome
 
-    serve = outputs = load = stop = kill_engine = _next
+    survive = serve = outputs = load = stop = kill_engine = _next
 
 
 CASES = {
@@ -127,6 +140,21 @@ CASES = {
         "no-data": paces(0.0, 0.0),
         "dies": {"inside": DEATH, "outside": DEATH},
         "timeout": {**paces(9.0, 7.0), "outside": BrokenError("a request was not answered")},
+    },
+    "vllm-custom-metrics-throughput": {
+        "holds": {"now": Paced(6.0, IN_STUB)},
+        "does-not-hold": {"now": Paced(9.0, IN_STUB)},
+        "no-data": {"now": Paced(0.0, IN_STUB)},
+        "dies": {"now": DEATH},
+        "timeout": {"now": BrokenError("a request was not answered")},
+    },
+    # Silence after the empty prompt is what the advisory is about; before it, it is no answer.
+    "vllm-advisory-w2r7-not-invoked": {
+        "holds": [Survived(ANSWERED, REFUSED, ANSWERED)],
+        "does-not-hold": [Survived(ANSWERED, SILENCE, SILENCE)],
+        "no-data": [NOT_LOADED],
+        "dies": [DEATH],
+        "timeout": [Survived(SILENCE, SILENCE, SILENCE)],
     },
     "vllm-health-check": {
         "holds": [STAYS, ended(state=UNAVAILABLE)],
@@ -166,8 +194,19 @@ CASES = {
 }
 
 
-def verdict(claim, case):
+def release(server):
+    return SimpleNamespace(server=server)
+
+
+RELEASES = {"24.08": release("2.49.0"), "24.09": release("2.50.0"), "24.10": release("2.51.0")}
+
+
+def verdict(claim, case, before="2.50.0"):
     fixtures = {"vllm": Staged(case), "evidence": Evidence()}
+    if claim == "vllm-custom-metrics-throughput":
+        fixtures["vllm_before"] = Staged({"now": Paced(8.0, IN_STUB)})
+        fixtures["vllm_before"].version = before
+        fixtures["releases"] = RELEASES
     if claim == "vllm-zmq-throughput":
         fixtures["server"] = SimpleNamespace(specification=SimpleNamespace(target="ngc:25.01"))
     return verdict_of(claim, **fixtures)
@@ -222,3 +261,15 @@ def test_each_state_comes_to_its_verdict(claim, state, case):
 def test_what_is_nearly_so_is_not_so(claim, case, wanted):
     found, words = verdict(claim, case)
     assert found.value == wanted, words
+
+
+def test_only_the_release_before_is_what_it_was_before():
+    for before in ("2.49.0", "2.51.0", "2.99.0"):
+        found, words = verdict("vllm-custom-metrics-throughput", {}, before)
+        assert found.value == "blocked"
+        assert f"the baseline is {before}, and the release before 2.51.0 is 2.50.0" in words
+
+
+def test_an_empty_prompt_that_is_answered_fells_nothing():
+    case = [Survived(ANSWERED, ANSWERED, ANSWERED)]
+    assert verdict("vllm-advisory-w2r7-not-invoked", case)[0].value == "confirmed"
