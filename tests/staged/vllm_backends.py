@@ -83,6 +83,10 @@ def write_vllm_backend(folder: Path, *, of_its_own: bool) -> Path:
     return folder
 
 
+KNOBS = (
+    *("zmq", "lock", "left", "ray_left"),
+    *("felled", "slow_inside", "unloads", "all_outputs"),
+)
 #: Listens on the sockets that vLLM's engine listens on, as long as its parent lives.
 _ENGINE = """
 import os, socket, sys, time  # as if by multiprocessing.spawn
@@ -100,6 +104,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -113,9 +118,10 @@ LOCK = "could not acquire lock for <_io.BufferedWriter name='<stdout>'> at inter
 class TritonPythonModel:
     @staticmethod
     def auto_complete_config(config):
-        for name, kind in (("text_input", "STRING"), ("sampling_parameters", "STRING"),
-                           ("stream", "BOOL"), *(("return_" + each, "BOOL") for each in ASKED)):
-            config.add_input({{"name": name, "data_type": "TYPE_" + kind, "dims": [1],
+        flags = ["stream", "exclude_input_in_output", *("return_" + each for each in ASKED)]
+        for name in ("text_input", "sampling_parameters", *flags):
+            kind = "TYPE_BOOL" if name in flags else "TYPE_STRING"
+            config.add_input({{"name": name, "data_type": kind, "dims": [1],
                                "optional": name != "text_input"}})
         kinds = {{"cumulative_logprob": "FP32", "num_input_tokens": "UINT32",
                   "num_output_tokens": "UINT32"}}
@@ -164,6 +170,11 @@ class TritonPythonModel:
         if dead and "ENABLE_VLLM_HEALTH_CHECK" in self.parameters and KNOBS["unloads"]:
             pb_utils.unload_model(self.name)
         for request in requests:
+            text = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy()[0]
+            if KNOBS["felled"] and not text:
+                os._exit(1)
+            if KNOBS["slow_inside"] and self.engine is None:
+                time.sleep(0.004)
             sender = request.get_response_sender()
             error = pb_utils.TritonError("the engine is dead") if dead else None
             sender.send(
@@ -175,13 +186,15 @@ class TritonPythonModel:
         return None
 
     def outputs(self, request):
+        sampling = pb_utils.get_input_tensor_by_name(request, "sampling_parameters")
+        tokens = json.loads(sampling.as_numpy()[0])["max_tokens"]
         values = {{
             "text_output": np.array([b"x"], dtype=np.object_),
             "finish_reason": np.array([b"length"], dtype=np.object_),
             "cumulative_logprob": np.array([-3], dtype=np.float32),
-            "logprobs": np.array([json.dumps([0] * 16).encode()], dtype=np.object_),
+            "logprobs": np.array([json.dumps([0] * tokens).encode()], dtype=np.object_),
             "num_input_tokens": np.array([3], dtype=np.uint32),
-            "num_output_tokens": np.array([16], dtype=np.uint32),
+            "num_output_tokens": np.array([tokens], dtype=np.uint32),
         }}
         wanted = ["text_output"]
         for name in ASKED:
@@ -205,10 +218,11 @@ def write_vllm_stand_in(folder: Path, **knobs: bool) -> Path:
         folder: Where to; made here.
         **knobs: ``zmq``: engines have processes of their own; ``lock``: loads on two GPUs fail on
             the lock; ``left`` and ``ray_left``: their processes are left at the end, without Ray
-            and with it; ``unloads``: the health check unloads; ``all_outputs``: all outputs come,
-            asked for or not. All are off by default.
+            and with it; ``felled``: an empty prompt ends it; ``slow_inside``: engines in its own
+            process take longer; ``unloads``: the health check unloads; ``all_outputs``: all outputs
+            come, asked for or not. All are off by default.
     """
-    usual = dict.fromkeys(("zmq", "lock", "left", "ray_left", "unloads", "all_outputs"), False)
+    usual = dict.fromkeys(KNOBS, False)
     assert set(knobs) <= set(usual)
     folder.mkdir(parents=True)
     (folder / "model.py").write_text(

@@ -23,7 +23,7 @@ ONE, TWO = 'needs("gpu", image="vllm-python-py3")', 'needs("gpu", gpus=2, image=
 ANYWHERE = [
     *(
         (f"{FOLDER}test_{name}.py", ONE, 'needs(os="linux")')
-        for name in ("engine_process", "outputs")
+        for name in ("engine_process", "outputs", "throughput", "empty_prompt")
     ),
     (f"{FOLDER}test_tensor_parallelism.py", TWO, 'needs(os="linux")'),
     (f"{FOLDER}test_engine_process.py", "PAUSE = 5.0", "PAUSE = 0.1"),
@@ -33,6 +33,7 @@ ANYWHERE = [
 ]
 ZMQ, METRICS = "vllm-zmq", "vllm-metrics-without-zmq"
 HEALTH, OUTPUTS = "vllm-health-check", "vllm-additional-outputs"
+EMPTY, THROUGHPUT = "vllm-advisory-w2r7-not-invoked", "vllm-zmq-throughput"
 LOCK, LEFT, RAY = (
     "vllm-tensor-parallel-explicit-load",
     "vllm-tensor-parallel-orphans",
@@ -103,14 +104,17 @@ def test_a_backend_that_does_otherwise(run_altered, stand_in):
     }, found
 
 
+@slow
 @pytest.mark.parametrize(
     ("knobs", "wanted"),
     [
-        ({"zmq": True, "unloads": True}, {HEALTH: "premature", OUTPUTS: "premature"}),
+        (
+            {"zmq": True, "unloads": True},
+            {HEALTH: "premature", OUTPUTS: "premature", EMPTY: "confirmed"},
+        ),
         pytest.param(
-            {"zmq": True, "all_outputs": True},
-            {HEALTH: "baseline", OUTPUTS: "baseline"},
-            marks=slow,
+            {"zmq": True, "all_outputs": True, "felled": True},
+            {HEALTH: "baseline", OUTPUTS: "baseline", EMPTY: "refuted"},
         ),
     ],
 )
@@ -119,6 +123,22 @@ def test_health_and_outputs(knobs, wanted, run_altered, stand_in):
     run = run_altered(*wanted, edits=ANYWHERE, targets=[stand_in(**knobs)], options=options)
     found = verdicts(run)
     assert {claim: verdict for claim, (verdict, _) in found.items()} == wanted, found
+
+
+@slow
+@pytest.mark.parametrize(
+    ("knobs", "verdict", "words"),
+    [
+        ({"zmq": True, "slow_inside": True}, "premature", ""),
+        ({"slow_inside": True}, "baseline", "no engine is talked to over ZMQ"),
+    ],
+)
+def test_the_slower_place_of_the_engine_decides(knobs, verdict, words, run_altered, stand_in):
+    quick = (f"{FOLDER}test_throughput.py", "Design(tolerated=0.0)", "Design(0.0, 0.3, looks=(3,))")
+    run = run_altered(THROUGHPUT, edits=[*ANYWHERE, quick], targets=[stand_in(**knobs)])
+    cell = run.cell(THROUGHPUT)
+    assert cell.verdict.value == verdict, cell.reason
+    assert words in cell.reason
 
 
 def test_a_server_without_the_backend_blocks(run_altered):
