@@ -1,12 +1,13 @@
 # make check [ARGS="--target wheel:24.05"]   the checks of the release, on a real server
 # make test                                  the tests of this project itself; with a Docker engine, where one can be had
+# make report [ARGS=DIR]                       the page of the last run, and Allure's report of it where Node.js is
 # make bench [ARGS="alike slower leak no-leak"] figures of this project itself, on real servers
 # make image [ARGS=YY.MM]                    a small server image, for the Docker engine here (needs root, once)
 # make lint  make clean
 # PYTHON=/path/to/python3 chooses the Python that .venv is made with.
 
 .DEFAULT_GOAL := check
-.PHONY: check test lint bench image clean set-up set-up-anywhere
+.PHONY: check test lint report bench image clean set-up set-up-anywhere
 
 ARGS ?=
 export PYTHON
@@ -22,6 +23,9 @@ lint: set-up-anywhere
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+report: set-up-anywhere
+	@sh scripts/report $(ARGS)
 
 bench: set-up
 	@.venv/bin/python benchmarks/run.py $(ARGS)
