@@ -68,7 +68,7 @@ def test_notes_that_are_mapped_pass(run, notes):
     answer = run("notes", "check", notes["new"])
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "25.01.toml: 4 notes mapped, 0 not as in the file; 0 lead-ins and pointers left out",
+        "25.01.toml: 4 notes mapped, 0 not as in the file",
         "1 claim without a check, such as dogs-no-tail; next: write a function test_* in suites/ "
         'marked @pytest.mark.claim("dogs-no-tail"); triton-claims list --release 25.01 shows all',
     ]
@@ -84,7 +84,7 @@ def test_what_differs_is_told_with_both_lines_and_is_bad_news(run, notes):
         f"{notes['new']}:13: HTML is not read: look whether it promises something",
         f"{notes['new']}: new: known issues 2 (line 11, 2 words, {note_digest('Hens fly.')}): "
         "Hens fly.",
-        "25.01.toml: 4 notes mapped, 1 not as in the file; 0 lead-ins and pointers left out",
+        "25.01.toml: 4 notes mapped, 1 not as in the file",
         "next: give each of them its place, its digest and its claims in that file",
     ]
     told = json.loads(run("notes", "check", notes["new"], "--json").out)

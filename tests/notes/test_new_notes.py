@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import pytest
 
-from triton_claims.notes.digest import note_digest
+from triton_claims.notes.digest import normalise, note_digest
 from triton_claims.notes.knowledge import load_knowledge
-from triton_claims.notes.likeness import recurrence
+from triton_claims.notes.likeness import ALIKE, Texts, recurrence
 from triton_claims.notes.mapping import Change, compare
 from triton_claims.notes.parsing import parse_notes, parse_text
 from triton_claims.notes.releases import load_release, load_releases
@@ -239,3 +240,29 @@ def test_a_scaffold_of_notes_that_are_mapped_loads_and_is_mapped_as_they_are(pro
 
 def order(release):
     return [(n.section, n.position, n.parent, n.digest) for n in release.notes]
+
+
+@pytest.mark.parametrize("length", [3, 12, 40, 200, 900, 9000])
+@pytest.mark.parametrize("changed", [0, 0.05, 0.1, 0.15])
+def test_texts_that_are_alike_are_never_passed_over_for_speed(length, changed):
+    """A share of the characters, evenly spread, is other ones; the worst there is for pieces."""
+    words = [f"w{at * 7919 % 1000:03}" for at in range(length // 4 + 1)]
+    old = " ".join(words)[: length + 1]
+    every = round(1 / changed) if changed else length + 2
+    new = "".join(
+        "#" if at % every == every - 1 and old[at] != " " else old[at] for at in range(len(old))
+    )
+    score = Texts([]).score(old, new)
+    if length <= 900:
+        exact = difflib.SequenceMatcher(
+            None, normalise(old), normalise(new), autojunk=False
+        ).ratio()
+        assert score == (exact if exact >= ALIKE else score)
+    else:  # compared by words
+        assert score == 1.0 or changed
+
+
+def test_texts_that_have_little_in_common_score_nothing():
+    texts = Texts([])
+    assert texts.score("Cats are faster.", "Dogs have lost their tails in the rain.") == 0
+    assert texts.score("Cats are faster on Mondays.", "Hens lay no eggs, whichever.") == 0

@@ -93,6 +93,25 @@ def test_without_a_title_the_first_section_is_one():
     assert listed("## Known Issues\n- One.") == [("known issues 1", "One.")]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "promises"),
+    [
+        ("The box also includes the following:", False),
+        ("This release of the shop includes the following key features and enhancements.", False),
+        ("For a list of stoves of grade 6.0, see [Stoves](x).", False),
+        ("For more information, please refer to the list.", False),
+        ("Refer to the list.", False),
+        ("For kettles with two lids, whistles fail, see the list.", True),
+        ("For a kettle with two lids, see that it is closed.", True),
+        ("The following stoves are no longer sold: black ones.", True),
+        ("Kettles boil and see to it.", True),
+    ],
+)
+def test_what_only_leads_in_or_on_is_told_from_what_promises(sentence, promises):
+    (note,) = parsed(f"## Known Issues\n\n{sentence}\n").notes
+    assert (note.promises, readable(note.text)) == (promises, readable(sentence))
+
+
 def test_empty_bullets_are_no_notes_and_those_below_them_move_up():
     assert listed("## Known Issues\n- \n- A:\n  -\n  - b\n    - c\n- \n  - D\n-") == [
         ("known issues 1", "A:"),
@@ -165,7 +184,9 @@ def test_the_short_form_is_known_as_a_pointer():
         ("# T".encode("utf-16"), ":1:1", "found text in UTF-16, expected UTF-8"),
         (b"# T\n\n<!-- a\n- b\n", ":3", "found a comment that never ends"),
         (b"# T\n\n- x\n  <!-- a\n", ":4", "found a comment that never ends"),
-        pytest.param(b"x" * (4 * 2**20 + 1), "", "found more than 4194304 bytes", id="huge"),
+        pytest.param(b"x" * (2**18 + 1), "", "found more than 262144 bytes", id="huge"),
+        pytest.param(b"- " * 30 + b"x", ":1", "found bullets or quotes nested too dee", id="deep"),
+        pytest.param(b"- x\n" * 1000, ":1000", "found 1000 bullets and sentences", id="many"),
     ],
 )
 def test_what_is_no_text_of_notes_is_told_with_its_place(tmp_path, raw, place, said):

@@ -87,12 +87,14 @@ def _check_lines(
     yield from remarks(parsed, release.container)
     for difference in mapping.differences:
         yield f"{parsed.path}: {_told(difference, release)}"
-    left = f"{count(mapping.left_out, 'lead-in')} and pointers left out"
     yield (
         f"{release.path.name}: {count(len(mapping.mapped), 'note')} mapped, "
-        f"{len(mapping.differences)} not as in the file; {left}"
+        f"{len(mapping.differences)} not as in the file"
         + (f"; {mapping.elsewhere} in the data from elsewhere" if mapping.elsewhere else "")
     )
+    if mapping.left_out:
+        lines = ", ".join(map(str, sorted(set(mapping.left_out))))
+        yield f"taken for introductions and pointers, and left out: lines {lines} of the file"
     if mapping.differences:
         yield "next: give each of them its place, its digest and its claims in that file"
     unchecked = [claim for claim in release.claims if claim not in knowledge.checks]

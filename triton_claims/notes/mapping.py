@@ -65,13 +65,14 @@ class Mapping:
         mapped: The notes of the data that the file has, at their places or moved.
         differences: All that differs: in the file's order, and then what was removed.
         elsewhere: How many notes of the data come from elsewhere: an announcement, older notes.
-        left_out: The lead-ins and mere pointers of the file, which no note of the data is.
+        left_out: The lines of the lead-ins and mere pointers of the file, of which no note of the
+            data is one.
     """
 
     mapped: tuple[Note, ...]
     differences: tuple[Difference, ...]
     elsewhere: int
-    left_out: int
+    left_out: tuple[int, ...]
 
 
 def spell_place_of(note: Note) -> str:
@@ -114,7 +115,9 @@ def compare(parsed: ParsedNotes, release: Release) -> Mapping:
         mapped=(*mapped, *same),
         differences=tuple(differences),
         elsewhere=len(release.notes) - len(of_file),
-        left_out=sum(not each.promises and id(each) not in covered for each in sentences),
+        left_out=tuple(
+            each.line for each in sentences if not each.promises and id(each) not in covered
+        ),
     )
 
 

@@ -17,8 +17,11 @@ from triton_claims.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LARGEST = 4 * 2**20
+_LARGEST = 2**18
 """The largest file that can be notes, in bytes: upstream's have 12 thousand."""
+
+_DEEPEST = 40
+"""How deeply blocks may be inside one another; a bullet below another one is two deeper."""
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BREAK = re.compile(r"\r\n?")
@@ -73,11 +76,19 @@ def blocks_of(text: str, where: str) -> SyntaxTreeNode:
         where: What it is called in errors.
 
     Raises:
-        InputError: A comment is begun and never ended, so that all that follows is inside it.
+        InputError: A comment is begun and never ended, so that all that follows is inside it; or
+            bullets are nested so deeply that the library leaves out what is inside.
     """
     # Inside a paragraph nothing is parsed: much quicker, and its text stays as it was written.
-    markdown = MarkdownIt("commonmark").enable("table").disable("inline")
-    root = SyntaxTreeNode(markdown.parse(text))
+    markdown = MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
+    tokens = markdown.enable("table").disable("inline").parse(text)
+    for token in tokens:
+        if token.level >= _DEEPEST - 2 and token.map:
+            raise InputError(
+                "found bullets or quotes nested too deeply to be read",
+                where=f"{where}:{token.map[0] + 1}",
+            )
+    root = SyntaxTreeNode(tokens)
     for node in root.walk():
         if node.type == "html_block":
             begun = node.content.rfind("<!--")

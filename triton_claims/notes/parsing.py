@@ -35,6 +35,8 @@ TITLE = "title"
 INTRODUCTION = "introduction"
 CONTENTS = "container contents"
 _BEFORE_HEADINGS = "overview"
+_MOST = 999
+"""The most notes of a file; the data have no higher position, and upstream's have about 70."""
 
 #: Headings that mean one section under several names; all others are a section by their own name.
 _SECTIONS = (
@@ -44,12 +46,13 @@ _SECTIONS = (
 )
 _BOLD_LINE = re.compile(r"(\*\*|__)(?=\S)([^*\n]{1,120}?)\1:?")
 _ALERT = re.compile(r"\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*\n?", re.IGNORECASE)
-_CONTAINER = re.compile(r"\brelease\s+([0-9]{2}\.(?:0[1-9]|1[0-2]))\b", re.IGNORECASE)
+_CONTAINER = re.compile(r"\b(?:release|container)\s+([0-9]{2}\.(?:0[1-9]|1[0-2]))\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)\s+(?=[^\sa-z(])")
-_LEAD_IN = re.compile(r":$|\b(?:the )?following\b.*[.:]$")
+# Few and narrow: a sentence that is left out by mistake is a promise that nobody checks.
+_LEAD_IN = re.compile(r":$|\b(?:includes?|contains?|has) the following(?: [\w-]+){0,6}\.$")
 _POINTER = re.compile(
-    r"for (?:a|an|more|further|additional|other)\b.*\b(?:see|refer to)\b"
-    r"|(?:please )?(?:see|refer to)\b",
+    r"(?:for (?:a (?:complete |full )?list of|(?:more|further|additional) [a-z]+)\b"
+    r"(?:[^.;:]|\.(?=\S))*, )?(?:please )?(?:see|refer to)\b",
     re.IGNORECASE,
 )
 _RELEASE_PAGE = re.compile(r"\bhttps?://[^\s)>\]]*/releases?\b[^\s)>\]]*", re.IGNORECASE)
@@ -142,9 +145,15 @@ def parse_text(text: str, path: Path) -> ParsedNotes:
     Raises:
         InputError: As :func:`parse_notes` tells.
     """
-    reader = _Reader(str(path))
+    reader = _Reader()
     reader.read(blocks_of(text, str(path)))
     notes = tuple(reader.notes)
+    if len(notes) > _MOST:
+        raise InputError(
+            f"found {len(notes)} bullets and sentences, expected those of one release: at most "
+            f"{_MOST}",
+            where=f"{path}:{notes[_MOST].line}",
+        )
     title = next((each for each in notes if each.section == TITLE), None)
     named = _CONTAINER.search(readable(title.text)) if title else None
     pointer = None if any(_is_of_a_section(note) for note in notes) else _pointer(notes, path)
@@ -178,10 +187,9 @@ def _pointer(notes: tuple[NoteText, ...], path: Path) -> str:
 class _Reader:
     """Walks the blocks of a file in their order."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self) -> None:
         self.notes: list[NoteText] = []
         self.unread: list[tuple[int, str]] = []
-        self._where = where
         self._section = _BEFORE_HEADINGS
         self._headings = 0
         self._paragraphs = 0
