@@ -291,7 +291,7 @@ MUTANTS = 10_000
 def mutated(data, rng):
     """A short stretch of a sample, spoilt in one to four ways."""
     start = rng.randrange(len(data))
-    data = data[start : start + rng.randint(1, 1500)]
+    data = data[start : start + rng.randint(1, 700)]
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(len(data) + 1)
         to = min(len(data), at + rng.choice([0, 0, 1, 1, 5, 80]))
