@@ -7,6 +7,7 @@ library; what is inside a paragraph stays as it was written, for the digest is m
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
@@ -40,6 +41,19 @@ def read_markdown(path: Path) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"cannot be read: {reason}", where=str(path)) from error
+    return text_of(raw, path)
+
+
+def text_of(raw: bytes, path: Path) -> str:
+    r"""Give the text of a file's bytes, with line ends as ``\n``.
+
+    Args:
+        raw: The bytes.
+        path: What they are called.
+
+    Raises:
+        InputError: They are too many, or are not text in UTF-8.
+    """
     if len(raw) > _LARGEST:
         raise InputError(
             f"found more than {_LARGEST} bytes, expected a release's notes in Markdown",
@@ -79,9 +93,7 @@ def blocks_of(text: str, where: str) -> SyntaxTreeNode:
         InputError: A comment is begun and never ended, so that all that follows is inside it; or
             bullets are nested so deeply that the library leaves out what is inside.
     """
-    # Inside a paragraph nothing is parsed: much quicker, and its text stays as it was written.
-    markdown = MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
-    tokens = markdown.enable("table").disable("inline").parse(text)
+    tokens = _parser().parse(text)
     for token in tokens:
         if token.level >= _DEEPEST - 2 and token.map:
             raise InputError(
@@ -99,6 +111,13 @@ def blocks_of(text: str, where: str) -> SyntaxTreeNode:
                     where=f"{where}:{line}",
                 )
     return root
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """The library's parser: inside a paragraph it parses nothing, so that its text stays as it is."""
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
+    return parser.enable("table").disable("inline")
 
 
 def first_line(node: SyntaxTreeNode) -> int:
