@@ -115,7 +115,7 @@ def blocks_of(text: str, where: str) -> SyntaxTreeNode:
 
 @cache
 def _parser() -> MarkdownIt:
-    """The library's parser: inside a paragraph it parses nothing, so that its text stays as it is."""
+    """The parser; inside a paragraph it parses nothing, so that the text stays as it is."""
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
     return parser.enable("table").disable("inline")
 
