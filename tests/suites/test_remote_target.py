@@ -68,6 +68,34 @@ def test_the_password_is_told_nowhere(run):
     assert target["target"].startswith("url:http://127.0.0.1:")
 
 
+#: What is claimed of Windows and Jetson alone, and is not so on a server that is neither.
+ELSEWHERE = {
+    "windows-no-system-shared-memory": ("refuted", "Unable to open shared memory region"),
+    "windows-python-no-gpu-tensors": ("refuted", "built for tensors on GPUs"),
+    "windows-python-no-metrics": ("refuted", "nv_cpu_utilization"),
+    "windows-python-no-environments": ("refuted", "not as unsupported"),
+    "windows-python-no-model-control": ("refuted", "'load': 'done', 'unload': 'done'"),
+    "windows-partial": ("blocked", "TRITON_CLAIMS_WINDOWS_BUILD names no build"),
+    "jetson-backends": ("refuted", "tensorrt: 400"),
+    "jetson-onnxruntime-cuda": ("blocked", "has no ONNX Runtime"),
+}
+
+
+@pytest.fixture(scope="module")
+def declared(run_altered, theirs):
+    """Checks of Windows and Jetson servers, on one of which they are wrongly declared."""
+    facts = f"os=windows,platform=jetson,grpc={theirs.grpc},metrics=http://{theirs.metrics}"
+    return run_altered(*ELSEWHERE, targets=[f"url:http://{theirs.http}#{facts}"])
+
+
+@pytest.mark.parametrize("claim", ELSEWHERE)
+def test_on_another_system_the_claims_are_seen_not_to_hold(declared, claim):
+    verdict, words = ELSEWHERE[claim]
+    cell = declared.cell(claim)
+    assert cell.verdict.value == verdict, cell.reason
+    assert words in cell.reason
+
+
 def test_models_are_written_out(tmp_path):
     command = [sys.executable, "-m", "pytest", "suites", "--claim=correlation-id-*", "-q"]
     done = subprocess.run(

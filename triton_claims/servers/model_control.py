@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from triton_claims.errors import BrokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from triton_claims.servers.client import Answer, Client
 
@@ -123,3 +124,23 @@ def wait_for_state(client: Client, model: str, wanted: str, timeout: float) -> f
             if elapsed > timeout:
                 return None
             time.sleep(_POLL_INTERVAL)
+
+
+@contextmanager
+def brought(
+    client: Client, model: str, config: Mapping[str, Any], files: Mapping[str, bytes]
+) -> Iterator[Answer]:
+    """A model that is brought along with the request to load it, and unloaded afterwards.
+
+    Args:
+        client: Over HTTP it needs a timeout that a load fits in.
+        model: A name that no model of the server's repository has.
+        config: Its configuration as JSON has it.
+        files: Its files by their path in its folder.
+    """
+    answer = load(client, model, config=config, files=files)
+    try:
+        yield answer
+    finally:
+        if answer.accepted:
+            unload(client, model)
