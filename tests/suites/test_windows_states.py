@@ -266,4 +266,4 @@ def test_what_is_no_archive_is_an_error(tmp_path):
 def test_of_a_server_that_cannot_be_started_anew_blocks_are_compared():
     case = latency(0.002, 0.001)
     assert verdict_of("windows-grpc-latency", **case)[0] is Verdict.CONFIRMED
-    assert "blocks of requests to one server" in case["evidence"].pieces[0].title
+    assert "pairs of blocks of requests to one server" in case["evidence"].pieces[0].text

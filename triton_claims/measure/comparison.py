@@ -102,6 +102,8 @@ class Design:
         looks: The numbers of pairs after which it is judged; the last is the most it measures.
         levels: The false-alarm rate of each look, in sum no more than ``false_alarm``; None shares
             it out evenly.
+        unit: What a pair is made of, for people: where no server can be started, blocks of requests
+            to one, of whose luck at its start nothing is learnt then.
 
     Raises:
         ValueError: No look could ever decide, they do not rise, or the levels are too much.
@@ -111,6 +113,7 @@ class Design:
     false_alarm: float = 0.01
     looks: tuple[int, ...] = (9, 15, 24, 36)
     levels: tuple[float, ...] | None = None
+    unit: str = "server starts"
 
     def __post_init__(self) -> None:
         """Refuses designs that can decide nothing."""
@@ -181,7 +184,7 @@ class Comparison:
         confidence = 100 * (1 - self.design.level_at(len(self.a)))
         return (
             f"median ratio {self.ratio:.4g}, between {self.low:.4g} and {self.high:.4g} (each "
-            f"bound at {confidence:.6g}%), in {len(self.a)} pairs of server starts; at most "
+            f"bound at {confidence:.6g}%), in {len(self.a)} pairs of {self.design.unit}; at most "
             f"{1 + self.design.tolerated:.4g} is tolerated"
         )
 
