@@ -38,6 +38,8 @@ WRONG = {
     "--target=wheel:25.01": "ERROR: --target: '25.01' has no wheel with a server in it",
     "--target=install:/nowhere": "ERROR: --target: '/nowhere' holds no tritonserver",
     "--target=a\nb:\x1b[31m": "ERROR: --target: 'a\\nb:\\x1b[31m' is no target",
+    "--target=url:http://h/v2": "ERROR: --target: 'http://h/v2' has a path: expected a host",
+    "--target=url:http://h#os=beos": "ERROR: --target: os='beos' is unknown: expected linux or",
     "--target=docker:x": "ERROR: --target: 'docker' is no kind of target",
     "--baseline=": "ERROR: --baseline: '' is no target",
     "--baseline=wheel:23.01": "ERROR: --baseline: '23.01' is no release we know",
