@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import random
 from pathlib import Path
 
 import pytest
+from notes.spoiling import mutated, read_or_told
 
 from triton_claims.notes.digest import normalise, note_digest
 from triton_claims.notes.knowledge import load_knowledge
@@ -266,3 +268,35 @@ def test_texts_that_have_little_in_common_score_nothing():
     texts = Texts([])
     assert texts.score("Cats are faster.", "Dogs have lost their tails in the rain.") == 0
     assert texts.score("Cats are faster on Mondays.", "Hens lay no eggs, whichever.") == 0
+
+
+def test_whatever_is_read_can_be_scaffolded_and_compared(tmp_path):
+    """Spoilt samples: what the parser reads gives a file that loads and is mapped, or is told."""
+    rng = random.Random(2503)  # noqa: S311 - no secret, a repeatable test
+    base = tmp_path / "24.12.toml"
+    text = scaffold_of(OLD, "24.12", {}, [])
+    base.write_text(text.replace("claims = []", 'claims = ["x"]'))
+    older = load_release(base)
+    path = tmp_path / "25.01.toml"
+    samples = [(SAMPLES / f"{name}.md").read_bytes() for name in ("one-line", "wrapped")]
+    compared = 0
+    for case in range(150):
+        raw = mutated(rng.choice(samples), rng, longest=6000)
+        notes, _ = read_or_told(raw, Path("notes.md"))
+        if notes is None or not notes.notes or notes.pointer:
+            continue
+        path.write_text(scaffold_of(notes, "25.01", {"24.12": older}, [(older, OLD)]))
+        release = load_release(path)
+        found = compare(notes, release)
+        twice = len(notes.notes) - len({note.digest for note in notes.notes})
+        assert len(found.differences) <= twice, (case, found.differences)
+        assert recurrence(notes, notes).appeared == (), case
+        compared += 1
+    assert compared > 50
+
+
+def scaffold_of(notes, container, releases, like):
+    scaffold = begin(notes, container, releases, like)
+    return scaffold_text(
+        scaffold, container=container, server="2.54.0", source="made up", notes_from="sha256 0"
+    )

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from notes.rendering import render
+from notes.spoiling import mutated, read_or_told
 
 from triton_claims.errors import InputError
 from triton_claims.notes.digest import note_digest, readable
-from triton_claims.notes.markdown import read_markdown, text_of
+from triton_claims.notes.markdown import read_markdown
 from triton_claims.notes.parsing import NoteText, parse_notes, parse_text
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -259,53 +260,7 @@ def test_the_samples_rendered_in_the_other_shape_are_the_same_notes(path):
         assert shape(parsed(render(notes, wrapped=wrapped)).notes) == shape(notes)
 
 
-PIECES = [
-    b"- ",
-    b"\n",
-    b"\r",
-    b"\n\n",
-    b"# ",
-    b"<!--",
-    b"-->",
-    b"**",
-    b"    ",
-    b"\t",
-    b"> ",
-    b"```\n",
-]
-PIECES += [
-    b"|a|\n|-|\n",
-    b"\xff",
-    b"\0",
-    b"\xc3",
-    b"[a](b",
-    b"\\",
-    b"<ul>",
-    b"1. ",
-    b"* - + ",
-    b"---",
-]
 MUTANTS = 10_000
-
-
-def mutated(data, rng):
-    """A short stretch of a sample, spoilt in one to four ways."""
-    start = rng.randrange(len(data))
-    data = data[start : start + rng.randint(1, 700)]
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data) + 1)
-        to = min(len(data), at + rng.choice([0, 0, 1, 1, 5, 80]))
-        piece = rng.choice(PIECES) * rng.choice([1, 1, 1, 2, 30])
-        data = data[:at] + piece + data[to:]
-    return data
-
-
-def read_or_told(raw, path):
-    """The notes, or what is told of the file; everything else escapes."""
-    try:
-        return parse_text(text_of(raw, path), path), None
-    except InputError as problem:
-        return None, str(problem)
 
 
 def test_spoilt_notes_are_read_or_told_in_one_line():
