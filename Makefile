@@ -1,13 +1,14 @@
 # make check [ARGS="--target wheel:24.05"]   the checks of the release, on a real server
 # make test                                  the tests of this project itself; with a Docker engine, where one can be had
 # make report [ARGS=DIR]                       the page of the last run, and Allure's report of it where Node.js is
+# make flips                                 where promises of earlier releases begin, on all embedded servers
 # make bench [ARGS="alike slower leak no-leak"] figures of this project itself, on real servers
 # make image [ARGS=YY.MM]                    a small server image, for the Docker engine here (needs root, once)
 # make lint  make clean
 # PYTHON=/path/to/python3 chooses the Python that .venv is made with.
 
 .DEFAULT_GOAL := check
-.PHONY: check test lint report bench image clean set-up set-up-anywhere
+.PHONY: check test lint report flips bench image clean set-up set-up-anywhere
 
 ARGS ?=
 export PYTHON
@@ -26,6 +27,9 @@ lint: set-up-anywhere
 
 report: set-up-anywhere
 	@sh scripts/report $(ARGS)
+
+flips: set-up
+	@.venv/bin/python scripts/flips $(ARGS)
 
 bench: set-up
 	@.venv/bin/python benchmarks/run.py $(ARGS)
