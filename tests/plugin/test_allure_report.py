@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from report.browser import opened, real_browser
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "reports" / "allurerc.mjs"
@@ -82,6 +84,12 @@ def test_a_failure_on_one_gpu_is_not_hidden_behind_a_pass_on_another(allure, pro
     assert summary["stats"]["passed"] == 1, summary
     assert summary["status"] == "failed"
     assert summary["retryTests"] == []
+    page = output / "index.html"
+    script = ROOT / "scripts" / "without-analytics"
+    subprocess.run([sys.executable, str(script), str(page)], check=True)
+    with real_browser() as browser, opened(browser, page, ready="text=Triton 25.01") as shown:
+        assert shown.get_by_text("hopper").count()
+        assert shown.get_by_text("blackwell").count()
 
 
 @pytest.mark.parametrize(

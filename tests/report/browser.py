@@ -28,8 +28,15 @@ def real_browser():
 
 
 @contextmanager
-def opened(browser, path, **options):
-    """A page that is ready; afterwards it must not have complained, nor have asked for anything."""
+def opened(browser, path, ready=None, **options):
+    """A page that is ready; afterwards it must not have complained, nor have asked for anything.
+
+    Args:
+        browser: The browser.
+        path: The page's file.
+        ready: What shows that it is ready; of our own page, that its script has ended.
+        **options: Of the browser's context, such as ``color_scheme``.
+    """
     context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
     try:
         page = context.new_page()
@@ -38,7 +45,7 @@ def opened(browser, path, **options):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]", state="attached")
+        page.wait_for_selector(ready or "html[data-ready]", state="attached")
         yield page
         assert complaints == []
         outside = [url for url in requests if not url.startswith(("data:", path.as_uri()))]

@@ -109,3 +109,13 @@ def test_thousands_of_cells_make_a_page_that_can_be_mailed(page):
     html = page(grand(5000))
     assert len(embedded(html)["cells"]) == 5000
     assert len(html) < 5_000_000
+
+
+def test_columns_stand_as_targets_were_named(page):
+    told = ledger(cell(target="install:/opt/tritonserver"), cell(claim="dogs-tail"))
+    facts = embedded(page(told))
+    assert [each["target"] for each in facts["columns"]] == [
+        "wheel:24.10",
+        "install:/opt/tritonserver",
+    ]
+    assert [each["column"] for each in facts["cells"]] == [1, 0]

@@ -41,11 +41,11 @@ def facts_of(
         ``provenance``), ``columns``, ``claims``, ``cells``, ``counts``, ``pictures``.
     """
     before = {cell.key: _told(cell) for cell in earlier.cells} if earlier else {}
-    columns: dict[tuple[int, str, str], int] = {}
+    columns = {place: number for number, place in enumerate(_columns(ledgers))}
     cells = []
     for run, ledger in enumerate(ledgers):
         for cell in ledger.cells:
-            column = columns.setdefault((run, cell.target, cell.gpu), len(columns))
+            column = columns[run, cell.target, cell.gpu]
             cells.append(_cell(cell, column, before, compared=earlier is not None))
     pictures = {
         f"{run}/{picture.file}": _embedded(ledger.path, picture.file)
@@ -83,6 +83,15 @@ def _run(ledger: Ledger) -> dict[str, Any]:
         "failures": [ledger.truncation] if ledger.truncation else _failures(ledger),
         "provenance": list(provenance(ledger)),
     }
+
+
+def _columns(ledgers: Sequence[Ledger]) -> Iterator[tuple[int, str, str]]:
+    """Run, target and GPU of each column: targets as they were named, however their cells ended."""
+    for run, ledger in enumerate(ledgers):
+        named = [target["target"] for target in ledger.header["targets"]]
+        there = dict.fromkeys((cell.target, cell.gpu) for cell in ledger.cells)
+        for target, gpu in sorted(there, key=lambda place: (_order(named)(place[0]), place[1])):
+            yield run, target, gpu
 
 
 def _failures(ledger: Ledger) -> list[str]:
