@@ -128,7 +128,7 @@ def told(server, pattern):
     """Waits until the server's log has a line, and gives its match; None where it does not come."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if found := pattern.search(server.process.log_tail(500)):
+        if found := pattern.search(server.process.log()):
             return found
         time.sleep(0.05)
     return None

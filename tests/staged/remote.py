@@ -63,7 +63,11 @@ class StagedRemote:
         self.loaded.append(model)
 
     def unload_model(self, model, **_):
-        self.loaded.remove(model)
+        if model in self.loaded:
+            self.loaded.remove(model)
+
+    def is_server_ready(self, **_):
+        return True
 
     def is_server_live(self, **_):
         return True

@@ -25,6 +25,8 @@ UNAVAILABLE = "UNAVAILABLE"
 LOAD_TIMEOUT = 60.0
 #: Seconds between two looks at a model's state.
 _POLL_INTERVAL = 0.05
+#: Seconds for a server to be ready again when a model was unloaded.
+_READY_TIMEOUT = 15.0
 
 
 def load(
@@ -142,5 +144,19 @@ def brought(
     try:
         yield answer
     finally:
-        if answer.accepted:
-            unload(client, model)
+        # One that did not load is unloaded, too: the server is not ready as long as it knows of it.
+        unload(client, model)
+        _wait_until_ready(client)
+
+
+def _wait_until_ready(client: Client) -> None:
+    """A server is not ready while it unloads a model, and would seem harmed."""
+
+    def send(connection: Any, _library: Any, limits: Mapping[str, float]) -> Mapping[str, Any]:
+        return {"ready": connection.is_server_ready(**limits)}
+
+    deadline = time.perf_counter() + _READY_TIMEOUT
+    while time.perf_counter() < deadline:
+        if client.ask("readiness", send, told=False).outputs.get("ready"):
+            return
+        time.sleep(_POLL_INTERVAL)

@@ -368,7 +368,11 @@ class RemoteServers:
         }
         parameters = {"config": config_as_json(model), **files}
         status, words = self._asked(f"{model.name}/load", {"parameters": parameters})
-        return None if status == http.client.OK else f"status {status}: {words}"
+        if status == http.client.OK:
+            return None
+        # The server is not ready as long as it knows of a model that did not load.
+        self._post(f"{model.name}/unload", {})
+        return f"status {status}: {words}"
 
     def _asked(self, path: str, body: Mapping[str, Any]) -> tuple[int, str]:
         status, answer = self._post(path, body)
