@@ -26,7 +26,7 @@ LOAD_TIMEOUT = 60.0
 #: Seconds between two looks at a model's state.
 _POLL_INTERVAL = 0.05
 #: Seconds for a server to be ready again when a model was unloaded.
-_READY_TIMEOUT = 15.0
+_READY_TIMEOUT = 5.0
 
 
 def load(
@@ -144,9 +144,10 @@ def brought(
     try:
         yield answer
     finally:
-        # One that did not load is unloaded, too: the server is not ready as long as it knows of it.
+        # One that did not load is unloaded, too: the server may still know of it.
         unload(client, model)
-        _wait_until_ready(client)
+        if answer.accepted:
+            _wait_until_ready(client)
 
 
 def _wait_until_ready(client: Client) -> None:
