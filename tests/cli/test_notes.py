@@ -181,6 +181,17 @@ def test_a_scaffold_is_written_once(run, notes, project):
     assert run(*scaffold, "--force").code == 0
 
 
+def test_of_several_older_files_the_newest_decides(run, notes, project):
+    older = project.new.read_text().replace("25.01", "24.12").replace("2.54.0", "2.53.0")
+    project.add("releases/24.12.toml", older)
+    same = project.add("same.md", NEW.replace("25.01", "24.12"))
+    path = project.add("new.md", NEW.replace("25.01", "25.03").replace("are faster", "are fast"))
+    likes = ["--like", f"24.12={same}", "--like", f"25.01={notes['new']}"]
+    assert run("notes", "scaffold", str(path), *likes).code == 0
+    text = (project.releases / "25.03.toml").read_text()
+    assert "# reworded, 0.92 like 25.01, key features 1: do these claims still fit line 5?" in text
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -75,6 +75,15 @@ def test_a_file_recurs_in_itself_and_nothing_else_in_nothing():
     assert recurrence(other, NEW).pairs == ()
 
 
+def test_a_note_that_went_to_another_section_is_the_same_note():
+    old, new = (
+        parse_text(f"## {section}\n- Cats sleep.\n", Path("x.md"))
+        for section in ("Features", "Known Issues")
+    )
+    (pair,) = recurrence(old, new).pairs
+    assert (pair.same, pair.moved) == (True, True)
+
+
 NOTES = """\
 # Cats 25.01
 
@@ -119,9 +128,9 @@ MAPPED = [
 
 @pytest.fixture
 def differences(tmp_path):
-    def differences(notes, text=NOTES):
+    def differences(notes, text=NOTES, *, more=""):
         path = tmp_path / "25.01.toml"
-        path.write_text(data(*notes))
+        path.write_text(f"{data(*notes)}\n{more}")
         mapping = compare(parse_text(text, Path("notes.md")), load_release(path))
         return [(each.change, each.place) for each in mapping.differences]
 
@@ -131,6 +140,14 @@ def differences(tmp_path):
 def test_a_file_that_is_mapped_differs_in_nothing(differences):
     assert differences(MAPPED) == []
     assert differences([*MAPPED, ("no longer listed", 1, "Mice squeak.")]) == []
+
+
+def test_notes_from_elsewhere_are_not_looked_for_in_the_file(differences):
+    said = (
+        '[[note]]\nsection = "known issues"\nposition = 77\norigin = "announcement"\n'
+        f'digest = "{note_digest("Mice fly.")}"\nclaims = ["x"]\n'
+    )
+    assert differences(MAPPED, more=said) == []
 
 
 @pytest.mark.parametrize(
@@ -159,6 +176,15 @@ def test_a_file_that_is_mapped_differs_in_nothing(differences):
             [(Change.NEW, "features, sentence 3"), (Change.CHANGED, "features, sentence 2")],
         ),
         ("Cats are here. ", "Cats are here. Cats purr. ", [(Change.NEW, "features, sentence 2")]),
+        (
+            "  - manes\n",
+            "- Hens lay.\n",
+            [
+                (Change.NEW, "known issues 2"),
+                (Change.MOVED, "known issues 3"),
+                (Change.REMOVED, "known issues 1.2"),
+            ],
+        ),
         (
             "- Cows are late.",
             "- Cows are late.\n- Mice squeak.",
@@ -193,6 +219,8 @@ def test_a_scaffold_has_the_claims_of_notes_that_recur(project):
     ]
     assert [each.line for each in scaffold.again] == [12]
     assert [note.digest for _, note in scaffold.dropped] == [note_digest("Cats are faster.")]
+    # What a newer release has, an older one did not drop.
+    assert begin(parsed, "24.12", releases, []).dropped == ()
 
     older = parse_text(
         "# Release 25.01\n\n## Features\n\n- Cats are faster.\n\n## Known Issues\n- Dogs lack:\n"
@@ -207,6 +235,7 @@ def test_a_scaffold_has_the_claims_of_notes_that_recur(project):
     ]
     assert one.claims == ("cats-faster",)
     assert one.remark.startswith("reworded, 0.")
+    assert begin(quick, "25.03", releases, [(releases["25.01"], older)]).dropped == ()
     figured = parse_text(text.replace("quicker by 3", "faster 3"), Path("notes.md"))
     (one,) = [
         n
@@ -238,6 +267,19 @@ def test_a_scaffold_of_notes_that_are_mapped_loads_and_is_mapped_as_they_are(pro
     project.replace(project.claims, '["notes 25.01, known issues 1"]', '["notes 25.01, k"]')
     project.replace(new, '["cats-faster"]', '["cats-faster", "dogs-no-tail"]')
     assert load_knowledge(project.root).releases["25.02"].notes
+
+
+def test_sentences_are_taken_together_where_any_release_did(project):
+    text = data(*MAPPED).replace('"x"', '"cats-faster"')
+    project.add("releases/25.01.toml", text)
+    single = data(("key features", 1, "Cats are better."), ("key features", 2, "Cats are here."))
+    single = single.replace("25.01", "24.12").replace("2.54.0", "2.53.0")
+    project.add("releases/24.12.toml", single.replace('"x"', '"cats-faster"'))
+    parsed = parse_text(NOTES, Path("notes.md"))
+    scaffold = begin(parsed, "25.02", load_releases(project.releases), [])
+    texts = [" ".join(each.text.text.split()) for each in scaffold.notes]
+    assert "Cats are better. They are so at night." in texts
+    assert "Cats are better." not in texts
 
 
 def order(release):

@@ -87,6 +87,7 @@ def test_the_body_of_a_release_on_github_is_read():
         ("jetson jetpack support 1", "No gas."),
     ]
     assert [what for _, what in notes.unread] == ["code", "a table", "HTML"]
+    assert [each.line for each in notes.notes if each.section == "windows support"] == [24]
     assert notes.container is None
 
 
@@ -114,10 +115,11 @@ def test_what_only_leads_in_or_on_is_told_from_what_promises(sentence, promises)
 
 
 def test_empty_bullets_are_no_notes_and_those_below_them_move_up():
-    assert listed("## Known Issues\n- \n- A:\n  -\n  - b\n    - c\n- \n  - D\n-") == [
+    assert listed("## Known Issues\n- \n- A:\n  -\n  - a\n  - b\n    - c\n- \n  - D\n-") == [
         ("known issues 1", "A:"),
-        ("known issues 1.1", "b"),
-        ("known issues 1.2", "c"),
+        ("known issues 1.1", "a"),
+        ("known issues 1.2", "b"),
+        ("known issues 1.3", "c"),
         ("known issues 2", "D"),
     ]
 
