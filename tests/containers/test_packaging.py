@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from staged.image import dpkg_status
+from triton_claims.servers.local_image import LABEL
 from triton_claims.verdicts.ledger import read_ledger
 
 pytestmark = pytest.mark.xdist_group("containers")
@@ -63,6 +64,7 @@ def images(docker_engine, server_image):
         sets = [
             f"ENV TRITON_SERVER_VERSION={versions['server']}",
             f"ENV CUDA_VERSION={versions['cuda']}",
+            f"LABEL {LABEL}=",  # else it would be taken for what make image makes
         ]
         container = client.containers.create(server_image, ["/"])
         try:
