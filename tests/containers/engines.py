@@ -232,9 +232,10 @@ class Engine:
     def remove(self):
         """Stops it and removes all that it made."""
         self._guard.stdin.close()
+        if self._guard.wait():  # it was killed: nobody else would stop the engine
+            remove_engine(self.folder)
         if self._process is not None:
             self._process.wait()
-        self._guard.wait()
 
 
 @contextmanager
