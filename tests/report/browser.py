@@ -27,6 +27,19 @@ def real_browser():
             browser.close()
 
 
+def serious_problems(page):
+    """What keeps people from reading the page, by axe-core: names of rules, and some elements."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - where a browser is
+
+    # Within a frame it asks the frame itself, which a page from disk must not.
+    found = Axe().run(page, options={"iframes": False}).response["violations"]
+    return [
+        (each["id"], [node["target"] for node in each["nodes"]][:3])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ]
+
+
 @contextmanager
 def opened(browser, path, ready=None, **options):
     """A page that is ready; afterwards it must not have complained, nor have asked for anything.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report.browser import opened, real_browser
+from report.browser import opened, real_browser, serious_problems
 from report.staged_runs import MIXED, grand
 from verdicts.samples import cell, ledger
 
@@ -125,18 +125,10 @@ def test_light_and_dark(browser, pages, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("opens", [False, True])
 def test_it_can_be_read_by_everyone(browser, pages, scheme, opens):
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - where a browser is
-
     with opened(browser, pages / "mixed.html", color_scheme=scheme) as page:
         if opens:
             page.locator("#matrix .v-error").click()
-        found = Axe().run(page).response["violations"]
-        serious = [
-            (each["id"], [node["target"] for node in each["nodes"]][:3])
-            for each in found
-            if each["impact"] in {"serious", "critical"}
-        ]
-        assert serious == []
+        assert serious_problems(page) == []
 
 
 def test_thousands_of_cells_do_not_keep_anybody_waiting(browser, pages):
