@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 
 import pytest
@@ -83,10 +82,4 @@ def must_report(server, headers=None):
 
 def post(server, path, headers=None, body=BODY):
     """A POST with headers of one's own: no client library sends them as they are."""
-    connection = http.client.HTTPConnection(server.process.http, timeout=10)
-    try:
-        connection.request("POST", path, body=body, headers=headers or {})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+    return server.process.post(path, body, 10.0, headers=headers)

@@ -12,7 +12,7 @@ import tritonclient.grpc
 
 from triton_claims.errors import BrokenError
 from triton_claims.servers import model_control
-from triton_claims.servers.client import input_tensor
+from triton_claims.servers.client import connect, input_tensor
 from triton_claims.servers.models import model
 from triton_claims.servers.streaming import stream
 
@@ -35,7 +35,7 @@ TOLD = re.compile(r"cancel_watcher: cancelled: (True|False)")
 @pytest.mark.server(models=[WATCHER])
 def test_a_model_sees_that_its_client_has_given_up(server, evidence):
     """A Python model can see that its request was cancelled by a gRPC client."""
-    with tritonclient.grpc.InferenceServerClient(server.process.grpc) as client:
+    with connect(server.process, "grpc") as client:
         call = client.async_infer(
             WATCHER.name, [input_tensor(tritonclient.grpc, "IN", ONE)], lambda **_: None
         )

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-import tritonclient.grpc
 
 from triton_claims.errors import Undecided
 from triton_claims.notes.versions import ServerVersion
+from triton_claims.servers.client import connect
 
 
 @pytest.mark.claim("server-version")
@@ -20,7 +20,7 @@ def test_server_tells_the_version_of_its_release(server, releases, stated_versio
     with evidence.step("ask the server in three ways"):
         told = {
             "GET /v2": json.loads(server.process.get("/v2")[1]).get("version"),
-            "gRPC ServerMetadata": version_by_grpc(server.process.grpc),
+            "gRPC ServerMetadata": version_by_grpc(server.process),
             "start-up log": version_in_log(server.process.log()),
         }
     with evidence.step("look it up in the releases' data"):
@@ -40,13 +40,10 @@ def test_server_tells_the_version_of_its_release(server, releases, stated_versio
         )
 
 
-def version_by_grpc(address):
+def version_by_grpc(process):
     """The version in the gRPC server metadata."""
-    client = tritonclient.grpc.InferenceServerClient(address)
-    try:
+    with connect(process, "grpc") as client:
         return client.get_server_metadata(client_timeout=10.0).version
-    finally:
-        client.close()
 
 
 def version_in_log(log):

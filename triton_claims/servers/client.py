@@ -32,6 +32,26 @@ _DEATH_TAKES = 5.0
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+def connect(server: RunningServer, protocol: str, timeout: float = ANSWER_TIMEOUT) -> Any:
+    """The protocol's own client of a server, with TLS and password where that takes them.
+
+    Args:
+        server: The server.
+        protocol: ``grpc`` or ``http``.
+        timeout: Seconds until a request over HTTP counts as unanswered; over gRPC each says its
+            own.
+    """
+    tls: dict[str, Any] = {"ssl": True} if server.tls(protocol) else {}
+    if protocol == "grpc":
+        connection = tritonclient.grpc.InferenceServerClient(server.grpc, **tls)
+    else:
+        limits = {"connection_timeout": timeout, "network_timeout": timeout}
+        connection = tritonclient.http.InferenceServerClient(server.http, **limits, **tls)
+    if server.user is not None:
+        connection.register_plugin(BasicAuth(*server.user))
+    return connection
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back for one request.
@@ -205,14 +225,7 @@ class Client:
         library = tritonclient.grpc if self.protocol == "grpc" else tritonclient.http
         if self._connected is not server:
             self.close()
-            tls: dict[str, Any] = {"ssl": True} if server.tls(self.protocol) else {}
-            limits = {"connection_timeout": self.timeout, "network_timeout": self.timeout}
-            if self.protocol == "grpc":
-                self._connection = library.InferenceServerClient(server.grpc, **tls)
-            else:
-                self._connection = library.InferenceServerClient(server.http, **limits, **tls)
-            if server.user is not None:
-                self._connection.register_plugin(BasicAuth(*server.user))
+            self._connection = connect(server, self.protocol, self.timeout)
             self._connected = server
         return self._connection, library
 

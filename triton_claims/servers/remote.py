@@ -158,11 +158,20 @@ class RemoteServer(RunningServer):
         """Where its log is, for messages."""
         return f"[with whoever runs {self.address.url}]"
 
-    def get(self, path: str, timeout: float = 5.0, *, of: str | None = None) -> tuple[int, bytes]:
-        """A plain GET; of the HTTP service with TLS and password where it takes them."""
-        if of is not None and of != self.http:
-            return super().get(path, timeout, of=of)
-        return exchange(self.address, "GET", path, timeout=timeout)
+    def _exchange(
+        self,
+        address: str,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: float,
+    ) -> tuple[int, bytes]:
+        """With TLS and password where its HTTP service takes them; its metrics take none."""
+        if address != self.http:
+            return super()._exchange(address, method, path, body, headers, timeout=timeout)
+        return exchange(self.address, method, path, body, headers, timeout=timeout)
 
     def _refuse(self, what: str) -> NoReturn:
         raise Blocked(f"somebody else runs the server {self.address.url}: {what}", unblock=_OWN)
@@ -404,6 +413,12 @@ def metadata_of(address: RemoteAddress) -> dict[str, Any]:
     """
     try:
         status, body = exchange(address, "GET", "/v2")
+    except ssl.SSLCertVerificationError as problem:
+        raise Blocked(
+            f"the certificate of {address.url} is not trusted: {problem.verify_message}",
+            unblock="name a file of the certificate that vouches for it by SSL_CERT_FILE, and by "
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH for gRPC",
+        ) from None
     except (OSError, http.client.HTTPException) as problem:
         raise Blocked(
             f"no server answers at {address.url}: {str(problem) or 'no answer'}",
@@ -431,6 +446,7 @@ def exchange(
     method: str,
     path: str,
     body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
     *,
     timeout: float = 5.0,
 ) -> tuple[int, bytes]:
@@ -447,11 +463,11 @@ def exchange(
         if address.http_tls
         else http.client.HTTPConnection(address.http, timeout=timeout)
     )
-    headers = {}
+    every = dict(headers or {})
     if address.user is not None:
-        headers["Authorization"] = f"Basic {_basic(address.user)}"
+        every["Authorization"] = f"Basic {_basic(address.user)}"
     try:
-        connection.request(method, path, body, headers)
+        connection.request(method, path, body, every)
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -17,7 +17,7 @@ from triton_claims.errors import Blocked, BrokenError
 from triton_claims.secrets import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 #: Seconds between two looks at a server that is starting.
@@ -260,19 +260,40 @@ class RunningServer(ABC):
             OSError: No connection, or no answer in time.
             http.client.HTTPException: No HTTP.
         """
-        return self._exchange("GET", path, None, timeout, of or self.http)
+        return self._exchange(of or self.http, "GET", path, timeout=timeout)
 
-    def post(self, path: str, body: bytes, timeout: float = 5.0) -> tuple[int, bytes]:
-        """A plain HTTP POST of JSON, as for :meth:`get`."""
-        return self._exchange("POST", path, body, timeout, self.http)
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        timeout: float = 5.0,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes]:
+        """A plain HTTP POST of JSON, as for :meth:`get`.
+
+        Args:
+            path: Where to.
+            body: The JSON.
+            timeout: Seconds until it counts as unanswered.
+            headers: More of them, which are sent as they are written here.
+        """
+        every = {"Content-Type": "application/json", **(headers or {})}
+        return self._exchange(self.http, "POST", path, body, every, timeout=timeout)
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None, timeout: float, address: str
+        self,
+        address: str,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: float,
     ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(address, timeout=timeout)
         try:
-            headers = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, body=body, headers=headers)
+            connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
             return response.status, response.read()
         finally:
