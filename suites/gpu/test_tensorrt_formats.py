@@ -7,7 +7,7 @@ import pytest
 from fixtures.model_loading import BroughtModel
 from triton_claims.errors import BrokenError
 from triton_claims.servers.onnx_model import add_sub
-from triton_claims.servers.tensorrt_plan import PlanRefusedError, PlanSource, build_plan
+from triton_claims.servers.tensorrt_plan import PlanSource
 
 SHAPE = (1, 32, 1, 1)
 NO_AUTO_COMPLETE = ["--model-control-mode=explicit", "--disable-auto-complete-config"]
@@ -48,17 +48,9 @@ def test_a_non_linear_format_that_is_declared_loads(loader):
 def load_non_linear(loader, settings=None):
     """Loads an engine with a non-linear format; one with linear formats must load."""
     loader.must_have("tensorrt")
-    linear, non_linear = (built(loader, source) for source in (LINEAR, NON_LINEAR))
+    linear, non_linear = (loader.must_build(source) for source in (LINEAR, NON_LINEAR))
     loader.must_load(BroughtModel("linear", "tensorrt", "model.plan", linear))
     name = "declared" if settings else "undeclared"
     return loader.load(
         BroughtModel(name, "tensorrt", "model.plan", non_linear, tensor_settings=settings)
     )
-
-
-def built(loader, source):
-    """An engine that TensorRT must be able to build."""
-    try:
-        return build_plan(loader.server.process, source)
-    except PlanRefusedError as refused:
-        raise BrokenError(f"TensorRT builds no engine {source.name}: {refused}") from None
