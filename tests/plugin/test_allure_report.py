@@ -46,6 +46,7 @@ PARTS = {
     "categories": "Refuted: what is claimed does not hold",
     "charts": "Current status",
     "timeline": "Selected",
+    "metrics": "Performance metrics",
 }
 OVER_ONE_PROTOCOL = """
     import pytest

@@ -206,6 +206,10 @@ DAMAGES = {
             "'blocked', 'undecided', 'error']"
         ),
     ),
+    "no time": (
+        lambda lines: [_changed(lines[0], started="2025-02-30T00:00:00"), *lines[1:]],
+        ":1: started: '2025-02-30T00:00:00' is not a 'date-time'",
+    ),
     "a number as text": (
         lambda lines: [*lines[:2], _changed(lines[2], seconds="long")],
         ":3: seconds: 'long' is not of type 'number'",

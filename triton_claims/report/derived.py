@@ -6,6 +6,7 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from triton_claims.report.allure_metrics import allure_metrics
 from triton_claims.report.junit import junit_xml
 from triton_claims.report.provenance import provenance
 from triton_claims.report.summary import summary_markdown
@@ -28,6 +29,7 @@ DERIVED: Mapping[str, Callable[[Ledger], str]] = MappingProxyType(
         "summary.md": summary_markdown,
         "junit.xml": junit_xml,
         "allure-results/environment.properties": allure_environment,
+        "allure-results/performance.json": allure_metrics,
     }
 )
 

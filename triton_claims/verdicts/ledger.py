@@ -10,11 +10,12 @@ import json
 import math
 import os
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
 from triton_claims.errors import BrokenError, InputError
@@ -212,7 +213,16 @@ def _validators() -> dict[str, Draft202012Validator]:
         schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     except OSError as problem:
         raise BrokenError(f"the ledger's schema cannot be read: {problem}") from None
-    return {kind: Draft202012Validator(part) for kind, part in schema["$defs"].items()}
+    formats = FormatChecker(formats=())
+    formats.checks("date-time", raises=ValueError)(_is_time)
+    return {
+        kind: Draft202012Validator(part, format_checker=formats)
+        for kind, part in schema["$defs"].items()
+    }
+
+
+def _is_time(value: object) -> bool:
+    return not isinstance(value, str) or bool(datetime.fromisoformat(value))
 
 
 def _refuse_twin(cell: Cell, seen: dict[tuple[str, str, str, str], str], where: str) -> None:
