@@ -36,8 +36,8 @@
     for (const button of document.querySelectorAll("button")) {
       const named = button.hasAttribute("aria-label") || button.hasAttribute("aria-labelledby");
       if (button.textContent.trim() || (named && !button.hasAttribute(OURS))) continue;
-      const beside = button.parentElement.textContent.trim().slice(0, 80);
-      const name = purposeOf(button) + (beside ? `: ${beside}` : "");
+      const title = button.parentElement.querySelector("[data-testid$=-title]");
+      const name = purposeOf(button) + (title ? `: ${title.textContent.trim()}` : "");
       if (button.getAttribute("aria-label") === name) continue;
       button.setAttribute("aria-label", name);
       button.setAttribute(OURS, "");
