@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fixtures.model_loading import BroughtModel
+from fixtures.model_loading import BroughtModel, NoKernelError
 from triton_claims.errors import BrokenError
 from triton_claims.servers.onnx_model import add_sub, add_sub_int8
 from triton_claims.servers.tensorrt_plan import PlanRefusedError, PlanSource, build_plan
@@ -59,7 +59,10 @@ def test_results_on_blackwell_are_exact(loader, wrong_draws):
         answer = loader.load(model)
         assert answer.accepted, f"the {model.backend} model does not load: {answer}"
         loader.must_be_on_gpu(model)
-        wrong, example = wrong_draws(model)
+        try:
+            wrong, example = wrong_draws(model)
+        except NoKernelError as problem:
+            raise AssertionError(f"the {model.backend} model does not run: {problem}") from None
         assert not wrong, f"the {model.backend} model is wrong {wrong} times: {example}"
 
 

@@ -23,7 +23,7 @@ NOT_COMPATIBLE = (418, 440, 450, 460, 510, 520, 530, 545, 555)
 @pytest.mark.claim("driver-560")
 @pytest.mark.needs("gpu", image="py3")
 @pytest.mark.server(arguments=EXPLICIT)
-def test_a_recent_driver_will_do(gpus, runs_on_gpu):
+def test_a_recent_driver_will_do(gpus, on_gpu):
     """With a driver of release 560 or later the server sees the GPU and runs a model on it."""
     branch, _ = driver_of(gpus)
     if branch < USUAL_BRANCH:
@@ -31,14 +31,14 @@ def test_a_recent_driver_will_do(gpus, runs_on_gpu):
             f"the driver is of branch {branch}, older than {USUAL_BRANCH}",
             unblock=f"a machine with a driver of {USUAL_BRANCH} or later",
         )
-    runs, why_not = runs_on_gpu()
-    assert runs, why_not
+    became, words = on_gpu()
+    assert became == "runs", words
 
 
 @pytest.mark.claim("driver-data-center")
 @pytest.mark.needs("gpu", image="py3")
 @pytest.mark.server(arguments=EXPLICIT)
-def test_older_drivers_will_do_on_data_center_gpus(gpus, runs_on_gpu):
+def test_older_drivers_will_do_on_data_center_gpus(gpus, on_gpu):
     """On a data-centre GPU the server also runs with drivers from 470.57, 525.85, 535.86 and 545.23
     on, each within its branch.
     """
@@ -52,14 +52,14 @@ def test_older_drivers_will_do_on_data_center_gpus(gpus, runs_on_gpu):
             f"the driver is {gpus[0].driver}, and none of the exceptions",
             unblock=f"a machine with a driver from {wanted} on, within its branch",
         )
-    runs, why_not = runs_on_gpu()
-    assert runs, why_not
+    became, words = on_gpu()
+    assert became == "runs", words
 
 
 @pytest.mark.claim("driver-not-forward-compatible")
 @pytest.mark.needs("gpu", image="py3")
 @pytest.mark.server(arguments=EXPLICIT)
-def test_cuda_does_not_start_with_other_drivers(gpus, runs_on_gpu, evidence):
+def test_cuda_does_not_start_with_other_drivers(gpus, on_gpu, evidence):
     """With a driver of the branches R418, R440, R450, R460, R510, R520, R530, R545 or R555 the
     image's CUDA does not start.
     """
@@ -69,9 +69,9 @@ def test_cuda_does_not_start_with_other_drivers(gpus, runs_on_gpu, evidence):
             f"the driver is of branch {branch}, and of none of those",
             unblock="a machine with a driver of one of those branches",
         )
-    runs, why_not = runs_on_gpu()
-    evidence.show("a model on the GPU", "it runs" if runs else why_not)
-    assert not runs, f"a model runs on the GPU with the driver {gpus[0].driver}"
+    became, words = on_gpu()
+    evidence.show("a model on the GPU", words)
+    assert became == "left out", f"with the driver {gpus[0].driver} a model is on the GPU: {words}"
 
 
 def driver_of(gpus):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import closing
 
 import numpy as np
@@ -13,6 +14,8 @@ from triton_claims.servers.models import model
 
 MODEL = model("raises")
 REQUESTS = 2
+#: Seconds for a failure that a client knows of to be counted.
+COUNTED_WITHIN = 5.0
 FAILURES = rf'^nv_inference_request_failure{{([^}}]*model="{MODEL.name}"[^}}]*)}} (\S+)$'
 
 
@@ -35,8 +38,7 @@ def test_failures_are_counted_by_their_reason(server, evidence):
                 answer = client.infer(MODEL.name, ones, expected_outputs=["OUT"])
                 if answer.accepted or "the model breaks at" not in answer.message:
                     raise BrokenError(f"the check's control failed: no error came: {answer}")
-        text = own.process.get("/metrics", of=own.process.metrics)[1].decode()
-    counted = re.findall(FAILURES, text, re.MULTILINE)
+        counted = counted_in_time(own.process)
     evidence.show("the metric", "\n".join(f"{labels}: {count}" for labels, count in counted))
     if not counted:
         raise BrokenError("the check's control failed: failures are not counted at all")
@@ -44,3 +46,17 @@ def test_failures_are_counted_by_their_reason(server, evidence):
     under = [float(count) for labels, count in counted if 'reason="BACKEND"' in labels]
     assert under, "failures are counted without a reason"
     assert under == [REQUESTS], f"{under[0]:.0f} of {REQUESTS} failures are counted under BACKEND"
+
+
+def counted_in_time(process):
+    """The labels and counts of the metric, when all failures are in it or should have been.
+
+    The backend sends its errors first, and tells the server of them afterwards.
+    """
+    deadline = time.monotonic() + COUNTED_WITHIN
+    while True:
+        text = process.get("/metrics", of=process.metrics)[1].decode()
+        counted = re.findall(FAILURES, text, re.MULTILINE)
+        if sum(float(count) for _, count in counted) >= REQUESTS or time.monotonic() > deadline:
+            return counted
+        time.sleep(0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import psutil
 import pytest
@@ -17,6 +18,8 @@ MODELS = [model("echo")]
 WATCHED = ("nv_gpu_utilization", "nv_gpu_memory_total_bytes", "nv_gpu_memory_used_bytes")
 POSITIVE = WATCHED[1:]
 SAMPLE = re.compile(r'^(nv_gpu_\w+)\{gpu_uuid="([^"]+)"[^}]*\}\s+([-+.\dEe]+|NaN)$', re.MULTILINE)
+#: Seconds for a server to have asked for the metrics of its GPUs several times.
+SETTLED_WITHIN = 10.0
 #: What collects GPU metrics on its own; processes' names are cut at 15 characters.
 AGENTS = ("nv-hostengine", "dcgm-exporter")
 
@@ -26,7 +29,7 @@ AGENTS = ("nv-hostengine", "dcgm-exporter")
 @pytest.mark.server(models=MODELS, arguments=ARGUMENTS)
 def test_a_mig_device_has_no_usable_metrics(server, evidence):
     """On a GPU split with MIG the server offers no usable GPU metrics."""
-    text = metrics_of(server)
+    text = settled_metrics_of(server)
     evidence.show("GPU metrics", lines_of_gpus(text) or "none")
     assert not are_usable(text), "the server tells utilization and memory"
 
@@ -40,7 +43,7 @@ def test_metrics_can_be_missing_beside_an_agent(server, evidence):
 
     def attempt():
         with server.fresh() as fresh:
-            text = metrics_of(fresh)
+            text = settled_metrics_of(fresh)
         lacks = not are_usable(text)
         return lacks, "lacks GPU metrics" if lacks else "has them"
 
@@ -61,6 +64,18 @@ def must_have_agent():
             unblock=f"start one of {', '.join(AGENTS)} on the machine that the server runs on",
         )
     return agents
+
+
+def settled_metrics_of(server):
+    """The metrics when they are usable, or when they should have been long since.
+
+    A server offers the metrics of GPUs as 0 until it has asked for them once: a second after its
+    start (src/metrics.cc of core at r25.01), and every two seconds from then on.
+    """
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while not are_usable(text := metrics_of(server)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return text
 
 
 def metrics_of(server):

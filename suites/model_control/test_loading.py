@@ -25,7 +25,7 @@ def test_a_load_that_fails_is_tried_again(server, evidence):
         raise BrokenError(f"the check's control failed: the model does not fail at first: {once}")
     assert "model-load-retry-count" in server.options, "the server has no such option"
     with server.fresh(arguments=[*EXPLICIT, "--model-load-retry-count=1"]) as fresh:
-        answer = model_control.load(fresh.client("grpc"), FAILS_ONCE.name)
+        answer = model_control.load(fresh.client("grpc"), FAILS_ONCE.name).must_come()
     evidence.show("load", str(answer))
     assert answer.accepted, f"it is not tried again: {answer}"
 

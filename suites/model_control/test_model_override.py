@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from triton_claims.errors import BrokenError
 from triton_claims.servers import model_control
-from triton_claims.servers.client import NO_ANSWER, Answer
 from triton_claims.servers.models import model
+
+if TYPE_CHECKING:
+    from triton_claims.servers.client import Answer
 
 MODEL = model("reconfigured")
 #: The configurations are complete; completing them would only take its time.
@@ -126,7 +129,7 @@ class Load:
     @property
     def refused(self) -> bool:
         """Whether the server said no, and did not load the model all the same."""
-        return not self.answer.accepted and self.answer.status != NO_ANSWER and self.live is None
+        return not self.answer.accepted and self.live is None
 
     def __str__(self) -> str:
         """The load in a few lines."""
@@ -187,7 +190,8 @@ class Repository:
             self._edition += 1
             files[CODE] = files[CODE].replace(b"EDITION = 1\n", b"EDITION = %d\n" % self._edition)
         logged_before = len(self._server.process.log())
-        answer = model_control.load(self._client, MODEL.name, config=parameter, files=files)
+        load = model_control.load(self._client, MODEL.name, config=parameter, files=files)
+        answer = load.must_come()
         self.has_taken_files |= answer.accepted
         logged = self._server.process.log()[logged_before:].splitlines()
         brought = [f"parameter config of {max_batch_size}"] * (parameter is not None) + [*files]

@@ -27,6 +27,8 @@ def test_pip_on_arm_sbsa_takes_the_wheel_for_jetson(server, evidence):
             must_be_for_x86(usual, version)
         with evidence.step("on Arm"):
             found = fetch_client(version, "aarch64", Path(scratch, "aarch64"))
+            if isinstance(found, PipFailure) and not found.absent:
+                raise BrokenError(f"pip did not get to the wheel for Arm: {found.reason}")
             assert isinstance(found, ClientWheel), f"on Arm pip takes none: {found.reason}"
             evidence.show("what pip takes on Arm, and on x86-64", tell(found, usual))
         assert found.platform.endswith("aarch64"), (

@@ -69,7 +69,7 @@ def test_a_model_has_its_request_scheduled_again(server, evidence):
         COUNT.name, {"IN": np.ones((1, 1), dtype=np.int32)}, expected_outputs=["OUT"]
     )
     evidence.show("answer", str(answer))
-    assert answer.accepted, f"the request fails: {answer}"
+    assert answer.must_come().accepted, f"the request fails: {answer}"
     seen = int(answer.outputs["OUT"].ravel()[0])
     assert seen == 3, f"the model was given the request {seen} times, and asked for three"
 
@@ -107,7 +107,7 @@ def test_a_decoupled_model_answers_from_a_coroutine(server, evidence):
 def loaded(server, evidence, wanted):
     """A client of a server that has loaded a model; one that refuses it lacks what it is for."""
     client = server.client("grpc", timeout=PATIENCE)
-    answer = model_control.load(client, wanted.name)
+    answer = model_control.load(client, wanted.name).must_come()
     evidence.show(f"load {wanted.name}", str(answer))
     assert answer.accepted, f"the model is refused: {answer}"
     return client
@@ -120,7 +120,7 @@ def asked(client, evidence, caller):
         raise BrokenError(f"the check's control failed: models cannot ask one another: {plain}")
     answer = client.infer(caller.name, {"IN": ONE}, expected_outputs=["REPORT"])
     evidence.show("answer", str(answer))
-    assert answer.accepted, f"the request to the other model fails: {answer}"
+    assert answer.must_come().accepted, f"the request to the other model fails: {answer}"
     return json.loads(answer.outputs["REPORT"][0])
 
 

@@ -7,8 +7,9 @@ import pytest
 from fixtures.crashing import SEGMENTATION_FAULT, must_be_known, shut_down_often
 from triton_claims.errors import Blocked, BrokenError
 
-#: What the driver shows of switches, on the machine and in containers.
-SWITCHES = "ls -d /proc/driver/nvidia-nvswitch /dev/nvidia-nvswitch* 2>/dev/null"
+#: What the driver shows of each switch, on the machine and in containers. The folder and the device
+#: nvidia-nvswitchctl are there without any switch, too.
+SWITCHES = "ls /proc/driver/nvidia-nvswitch/devices; ls -d /dev/nvidia-nvswitch[0-9]*"
 METRICS = "--allow-metrics=true"
 NO_GPU_METRICS = "--allow-gpu-metrics=false"
 COLLECTING = "Collecting metrics for GPU"
@@ -45,8 +46,8 @@ def test_shutdowns_without_gpu_metrics_are_clean(server, evidence):
 
 def must_have_switches(server):
     """Blocks the check where no NVSwitch is."""
-    _, found = server.process.run_inside(["sh", "-c", SWITCHES])
-    if "nvswitch" not in found:
+    _, found = server.process.run_inside(["sh", "-c", f"({SWITCHES}) 2>/dev/null"])
+    if not found.strip():
         raise Blocked("there is no NVSwitch here", unblock="a machine with NVSwitch, such as a DGX")
 
 

@@ -36,5 +36,7 @@ def refusal(server, *arguments):
         try:
             _ = own.process
         except ServerFailedToStartError as problem:
+            if not problem.ended:
+                raise
             return problem.log[-2000:] or str(problem)
     return None

@@ -37,5 +37,7 @@ def refusal(server, *arguments):
         try:
             _ = own.process
         except ServerFailedToStartError as problem:
+            if not problem.ended:
+                raise
             return str(problem).splitlines()[0]
     return None

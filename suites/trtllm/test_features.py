@@ -15,6 +15,9 @@ FEATURES = {
     "response cache": {"response_cache": {"enable": True}},
     "sequence batching": {"sequence_batching": {"direct": {}}},
 }
+#: Of these a configuration has one.
+SCHEDULERS = ("dynamic_batching", "sequence_batching", "ensemble_scheduling")
+NO_MEMORY = "out of memory"
 
 
 @pytest.mark.claim("trtllm-limited")
@@ -28,29 +31,52 @@ def test_some_features_are_not_for_it(server, language_model_of_user, evidence):
     with server.fresh(arguments=arguments) as fresh:
         client = fresh.client("http", timeout=600.0)
         name = engine_of(client, language_model_of_user)
-        lacking = []
+        policy = model_control.configuration(client, name).get("model_transaction_policy", {})
+        refusals = {}
         for feature, asked in FEATURES.items():
-            if not takes(client, OTHER.name, asked):
+            # As decoupled as the engine is: to decoupled models the server offers less.
+            offered = answer_to(client, OTHER.name, {**asked, "model_transaction_policy": policy})
+            if not offered.accepted:
                 continue  # the server offers it to nobody
-            if not takes(client, name, asked):
-                lacking.append(feature)
-        evidence.show("offered to others, and not to TensorRT-LLM", ", ".join(lacking) or "none")
-    assert lacking, "it takes all that the server offers other models"
+            answer = answer_to(client, name, asked)
+            if not answer.accepted:
+                refusals[feature] = str(answer)
+        told = "\n".join(f"{feature}: {words}" for feature, words in refusals.items())
+        evidence.show("offered to others, and not to TensorRT-LLM", told or "none")
+    assert refusals, "it takes all that the server offers other models"
 
 
 def engine_of(client, language_model):
     """The model of the backend itself: the one that is asked, or one that it consists of."""
     for name in (language_model.name, "tensorrt_llm"):
-        if model_control.load(client, name).accepted:
+        if model_control.load(client, name).must_come().accepted:
             configuration = model_control.configuration(client, name)
             if configuration.get("backend") == "tensorrtllm":
                 return name
     raise BrokenError("the check's control failed: no model of the backend tensorrtllm loads")
 
 
-def takes(client, name, asked):
-    """Whether a model loads when its configuration asks for a feature; without, it must."""
-    if not model_control.load(client, name).accepted:
-        raise BrokenError(f"the check's control failed: {name} does not load as it is")
+def answer_to(client, name, asked):
+    """What comes of a model's load when its configuration asks for a feature; without, it loads.
+
+    A model has one scheduler, and the usual configuration names another than is asked for. Where
+    the model as it is still has the GPU's memory, there is none for it a second time.
+    """
+    answer = model_control.load(client, name)
+    if not answer.accepted:
+        raise BrokenError(f"the check's control failed: {name} does not load as it is: {answer}")
     configuration = model_control.configuration(client, name)
-    return model_control.load(client, name, config={**configuration, **asked}).accepted
+    rest = {key: value for key, value in configuration.items() if key not in SCHEDULERS}
+    must_unload(client, name)
+    answer = model_control.load(client, name, config={**rest, **asked}).must_come()
+    if NO_MEMORY in answer.message.lower():
+        raise BrokenError(f"there is no memory for {name}: {answer}")
+    return answer
+
+
+def must_unload(client, name):
+    """Sees to it that a model is gone."""
+    model_control.unload(client, name)
+    gone = model_control.UNAVAILABLE
+    if model_control.wait_for_state(client, name, gone, model_control.LOAD_TIMEOUT) is None:
+        raise BrokenError(f"the check's control failed: {name} does not unload")

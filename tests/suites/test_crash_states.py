@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain, repeat
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ import pytest
 from fixtures.evidence import Evidence
 from staged.five_states import STATES, check_of, conftest_of, staged, verdict_of
 from staged.image import StagedImage
-from triton_claims.errors import BrokenError
+from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers.client import OK, Answer
 from triton_claims.servers.running import ServerDiedError
 from triton_claims.verdicts.verdict import Verdict
@@ -53,7 +53,7 @@ class Server:
         ends=(0,),
         metrics=OTHERS + GPU_METRICS,
         log=COLLECTING,
-        switches="/proc/driver/nvidia-nvswitch",
+        switches="0000:05:00.0",
         answers=("said",),
         problem=None,
         commands=None,
@@ -177,10 +177,12 @@ def _slow():
 
 @pytest.fixture(autouse=True)
 def _around(monkeypatch):
-    """An agent that runs, a program that is given."""
+    """An agent that runs, a program that is given; metrics that are at once what they will be."""
     names = check_of("dcgm-agent-metrics").__globals__
     agent = SimpleNamespace(info={"name": "nv-hostengine"})
     monkeypatch.setattr(names["psutil"], "process_iter", lambda _names: [agent])
+    for claim in ("dcgm-agent-metrics", "mig-gpu-metrics"):
+        monkeypatch.setitem(check_of(claim).__globals__, "SETTLED_WITHIN", 0.0)
     monkeypatch.setenv("TRITON_CLAIMS_JAVA_PROGRAM", "java Program")
 
 
@@ -191,34 +193,81 @@ def test_the_five_states(claim, state, case):
 
 
 class _Loads:
-    """A client of a server with a TensorRT-LLM model that takes some features and not others."""
+    """A client of a server with a TensorRT-LLM model that takes some features and not others.
 
-    def __init__(self, refused=(), backend="tensorrtllm", problem=None):
+    As a real server, it refuses two schedulers at once, caches for decoupled models, and an engine
+    for which there is no memory while it is there.
+    """
+
+    def __init__(self, refused=(), backend="tensorrtllm", problem=None, settings=None):
         self.protocol = "http"
+        self.clock = SimpleNamespace(running=nullcontext)
         self._refused, self._backend, self._problem = refused, backend, problem
+        self._settings = settings or {"dynamic_batching": {}}
+        self._loaded = set()
 
     def ask(self, words, send, **_):
         if self._problem is not None:
             raise self._problem
         name = words.split()[-1]
         if words.startswith("configuration"):
-            backend = "python" if name.startswith("echo") else self._backend
-            return Answer(words, OK, outputs={"name": name, "backend": backend})
-        sent = {}
-        connection = SimpleNamespace(
-            load_model=lambda model, config=None, **_: sent.update(model=model, config=config)
-        )
-        send(connection, None, {})
-        asked = json.loads(sent["config"] or "{}")
-        is_refused = not sent["model"].startswith("echo") and set(asked) & set(self._refused)
-        return Answer(words, "400" if is_refused else OK)
+            of_python = {"name": name, "backend": "python"}
+            of_engine = {"name": name, "backend": self._backend, **self._settings}
+            outputs = of_python if name.startswith("echo") else of_engine
+            return Answer(words, OK, outputs=outputs)
+        connection = _Connection(self._loaded)
+        told = send(connection, None, {})
+        if connection.asked is None:
+            return Answer(words, OK, outputs=told or {})
+        why = self._why_not(connection)
+        if why is None:
+            self._loaded.add(connection.asked[0])
+        return Answer(words, OK) if why is None else Answer(words, "400", why)
+
+    def _why_not(self, connection):
+        name, asked = connection.asked
+        if len({"dynamic_batching", "sequence_batching"} & set(asked)) > 1:
+            return "multiple scheduling_choice oneof fields"
+        decoupled = asked.get("model_transaction_policy", {}).get("decoupled")
+        if decoupled and "response_cache" in asked:
+            return "a decoupled model has no response cache"
+        if name.startswith("echo"):
+            return None
+        if asked and name in self._loaded:
+            return "CUDA out of memory"
+        return "it is not supported" if set(asked) & set(self._refused) else None
+
+
+class _Connection:
+    """What a client library's client would do."""
+
+    def __init__(self, loaded):
+        self.loaded, self.asked = loaded, None
+
+    def load_model(self, model, config=None, **_):
+        self.asked = (model, json.loads(config or "{}"))
+
+    def unload_model(self, model, **_):
+        self.loaded.discard(model)
+
+    def get_model_repository_index(self, **_):
+        return [
+            {"name": name, "state": "READY" if name in self.loaded else "UNAVAILABLE"}
+            for name in ("echo", "ensemble", "tensorrt_llm")
+        ]
+
+
+DECOUPLED = {"dynamic_batching": {}, "model_transaction_policy": {"decoupled": True}}
 
 
 @pytest.mark.parametrize(
     ("client", "verdict"),
     [
         (_Loads(refused=("response_cache",)), Verdict.CONFIRMED),
+        (_Loads(refused=("sequence_batching",), settings=DECOUPLED), Verdict.CONFIRMED),
+        (_Loads(refused=("response_cache",), settings=DECOUPLED), Verdict.REFUTED),
         (_Loads(), Verdict.REFUTED),
+        (_Loads(settings=DECOUPLED), Verdict.REFUTED),
         (_Loads(backend="python"), Verdict.ERROR),
         (_Loads(problem=DIED), Verdict.ERROR),
         (_Loads(problem=SLOW), Verdict.ERROR),
@@ -277,6 +326,32 @@ def test_without_switches_agents_programs_and_models_nothing_is_known(monkeypatc
     assert verdict_of("dcgm-agent-metrics", **case)[0] is Verdict.BLOCKED
     monkeypatch.delenv("TRITON_CLAIMS_JAVA_PROGRAM")
     assert verdict_of("java-api-crash", **case)[0] is Verdict.BLOCKED
+
+
+def test_metrics_are_not_missing_before_they_were_asked_for_once(monkeypatch):
+    check = check_of("mig-gpu-metrics")
+    monkeypatch.setitem(check.__globals__, "SETTLED_WITHIN", 60.0)
+    told = chain([OTHERS, OTHERS + GPU_METRICS.replace("85899345920", "0")], repeat(None))
+    server = Server()
+    server.process.get = lambda _path, of: (  # noqa: ARG005 - as it is asked
+        200,
+        (next(told) or OTHERS + GPU_METRICS).encode(),
+    )
+    verdict, words = verdict_of("mig-gpu-metrics", server=server, evidence=Evidence())
+    assert verdict is Verdict.REFUTED, words
+
+
+@pytest.mark.parametrize(
+    ("listed", "there"),
+    [("0000:05:00.0\n", True), ("/dev/nvidia-nvswitch0\n", True), ("\n", False)],
+)
+def test_switches_are_those_that_the_driver_lists(listed, there):
+    names = check_of("dcgm-shutdown-crash").__globals__
+    if there:
+        names["must_have_switches"](Server(switches=listed))
+    else:
+        with pytest.raises(Blocked):
+            names["must_have_switches"](Server(switches=listed))
 
 
 def test_metrics_of_which_some_are_missing_are_not_usable():

@@ -43,8 +43,8 @@ def on_gpu(loading, driver=None):
     loader = loading.loader()
     runs = partial(CONFTEST.try_on_gpu, loader, draws_of(loader))
     if driver is None:
-        return {"runs_on_gpu": runs}
-    return {"runs_on_gpu": runs, "gpus": (SimpleNamespace(driver=driver, name="NVIDIA H100 PCIe"),)}
+        return {"on_gpu": runs}
+    return {"on_gpu": runs, "gpus": (SimpleNamespace(driver=driver, name="NVIDIA H100 PCIe"),)}
 
 
 def runs_or_not(driver=None, *, must_run=True):
@@ -155,6 +155,34 @@ CASES = {
 ALSO = {"torch-tensorrt-drift"}
 
 
+NO_CODE = StagedLoading(infers={"on_gpu": NO_KERNEL})
+WRONG = StagedLoading(infers={"on_gpu": wrong})
+
+
+@pytest.mark.parametrize(
+    ("claim", "loading", "verdict"),
+    [
+        ("compute-capability-floor", NO_CODE, Verdict.CONFIRMED),
+        ("compute-capability-floor-6-0", NO_CODE, Verdict.REFUTED),
+        ("compute-capability-floor", WRONG, Verdict.REFUTED),
+        ("compute-capability-floor-6-0", WRONG, Verdict.REFUTED),
+        *(
+            (claim, StagedLoading(loads={"on_gpu": how}), Verdict.ERROR)
+            for claim in ("compute-capability-floor", "compute-capability-floor-6-0")
+            for how in (
+                silent,
+                refused("CUDA failure 2: out of memory"),
+                refused("no such backend"),
+            )
+        ),
+    ],
+)
+def test_what_a_refusal_says_of_a_gpu(claim, loading, verdict):
+    shown = {"evidence": Evidence()} if claim == "compute-capability-floor" else {}
+    found, words = verdict_of(claim, **on_gpu(loading), **shown)
+    assert found is verdict, words
+
+
 @staged(CASES)
 def test_the_five_states(claim, state, case):
     verdict, words = verdict_of(claim, **case)
@@ -192,8 +220,8 @@ def test_a_server_without_the_backend_is_blocked(claim):
         case["loader"] = bare.loader()
     if "wrong_draws" in case:
         case["wrong_draws"] = draws_of(case["loader"])
-    if "runs_on_gpu" in case:
-        case["runs_on_gpu"] = on_gpu(bare)["runs_on_gpu"]
+    if "on_gpu" in case:
+        case["on_gpu"] = on_gpu(bare)["on_gpu"]
     verdict, words = verdict_of(claim, **case)
     assert verdict is Verdict.BLOCKED
     assert "has no backend" in words

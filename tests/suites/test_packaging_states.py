@@ -14,6 +14,7 @@ from staged.five_states import ROOT, STATES, check_of, conftest_of, staged, verd
 from staged.image import StagedImage, dpkg_status
 from triton_claims.errors import BrokenError
 from triton_claims.notes.knowledge import load_knowledge
+from triton_claims.servers.pip_command import PipFailure
 from triton_claims.servers.running import ServerFailedToStartError
 from triton_claims.verdicts.verdict import Verdict
 
@@ -235,9 +236,13 @@ def test_a_library_that_the_loader_passes_over_is_not_run_with(monkeypatch):
 def test_a_server_that_does_not_start_with_a_library(monkeypatch):
     check = check_of("allocators-installed")
     monkeypatch.setitem(check.__globals__, "mapped_files", lambda files: files)
-    server = _Starts([], ServerFailedToStartError("ended by SIGSEGV"))
-    verdict, _ = verdict_of("allocators-installed", **allocators(ALLOCATORS, server))
-    assert verdict is Verdict.REFUTED
+    for failure, expected in (
+        (ServerFailedToStartError("ended by SIGSEGV", ended=True), Verdict.REFUTED),
+        (ServerFailedToStartError("was not ready in time"), Verdict.ERROR),
+    ):
+        server = _Starts([], failure)
+        verdict, _ = verdict_of("allocators-installed", **allocators(ALLOCATORS, server))
+        assert verdict is expected
 
 
 PUBLISHED = {"digest": "sha256:" + "1" * 64, "revision": "2" * 40}
@@ -304,3 +309,19 @@ def test_a_version_that_is_told_vaguely_decides_nothing():
     image = StagedImage({"/usr/local/cuda/version.json": b'{"cuda": {"version": "12.8.0"}}'})
     carry = partial(image_carries, image, Evidence(), version="12.8.0.038")
     assert verdict_of("cuda-version", carries=carry)[0] is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(("absent", "verdict"), [(True, Verdict.REFUTED), (False, Verdict.ERROR)])
+def test_a_network_that_fails_says_nothing_of_a_wheel(monkeypatch, tmp_path, absent, verdict):
+    names = check_of("sbsa-client-wheel-wrong").__globals__
+    usual = SimpleNamespace(platform="manylinux1_x86_64", describe=lambda: "a wheel")
+    monkeypatch.setitem(
+        names,
+        "fetch_client",
+        lambda _version, machine, _folder: (
+            usual if machine == "x86_64" else PipFailure("timed out", absent=absent)
+        ),
+    )
+    server = SimpleNamespace(version="2.54.0", process=SimpleNamespace(folder=tmp_path))
+    found, words = verdict_of("sbsa-client-wheel-wrong", server=server, evidence=Evidence())
+    assert found is verdict, words

@@ -80,6 +80,16 @@ class Answer:
         """Whether it refused the request as the caller's mistake: INVALID_ARGUMENT or 400."""
         return self.status in {"INVALID_ARGUMENT", "400"}
 
+    def must_come(self) -> Answer:
+        """Itself: a server's silence decides nothing.
+
+        Raises:
+            BrokenError: None came.
+        """
+        if self.status == NO_ANSWER:
+            raise BrokenError(f"the server does not answer: {self.request}: {self}")
+        return self
+
     def __str__(self) -> str:
         """The answer in one line."""
         if self.status == NO_ANSWER:

@@ -40,10 +40,13 @@ class ServerFailedToStartError(BrokenError):
 
     Attributes:
         log: All it had printed by then.
+        ended: Whether its own process ended: what has not got ready in time may be slow, and what
+            an engine does not start has not been tried.
     """
 
-    def __init__(self, words: str, log: str = "") -> None:
+    def __init__(self, words: str, log: str = "", *, ended: bool = False) -> None:
         self.log = log
+        self.ended = ended
         super().__init__(words)
 
 
@@ -411,6 +414,7 @@ def wait_until_ready(server: RunningServer, deadline: float) -> None:
                 f"the server {server.name} {how} before it was ready; its log:\n"
                 f"{server.log_ends()}\nit was started by: {server.command_line}",
                 server.log(),
+                ended=True,
             )
         if _answers_ready(server):
             return
