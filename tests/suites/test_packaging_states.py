@@ -305,6 +305,15 @@ def test_an_image_that_contradicts_itself_is_looked_into_by_people():
     assert "contradicts itself" in words
 
 
+def test_the_day_of_a_build_is_no_part_of_a_version():
+    told = b'{"cuda" : {"name" : "CUDA SDK", "version" : "12.8.20250117"}, "x": {"version": "1"}}'
+    image = StagedImage(
+        {"/usr/local/cuda/version.json": told}, environment={"CUDA_VERSION": "12.8.0.038"}
+    )
+    carry = partial(image_carries, image, Evidence(), version="12.8.0.038")
+    assert verdict_of("cuda-version", carries=carry)[0] is Verdict.CONFIRMED
+
+
 def test_a_version_that_is_told_vaguely_decides_nothing():
     image = StagedImage({"/usr/local/cuda/version.json": b'{"cuda": {"version": "12.8.0"}}'})
     carry = partial(image_carries, image, Evidence(), version="12.8.0.038")

@@ -14,10 +14,12 @@ _PKGCONFIG_VERSION = r"^Version: (\S+)$"
 
 UBUNTU = Component("Ubuntu", texts=(("/etc/os-release", r'^VERSION_ID="?([\d.]+)'),))
 PYTHON = Component("Python", packages=("python3", "python3-minimal"))
+#: Of ``12.8.20250117`` the first two parts: the third one is a day, which is no part of a version.
+_CUDA_SDK = r'"cuda"\s*:\s*\{[^}]*"version"\s*:\s*"(\d+\.\d+(?:\.\d{1,4}(?!\d))*)'
 CUDA = Component(
     "CUDA",
     variables=("CUDA_VERSION",),
-    texts=(("/usr/local/cuda/version.json", r'"cuda"\s*:\s*\{[^}]*"version"\s*:\s*"([\d.]+)"'),),
+    texts=(("/usr/local/cuda/version.json", _CUDA_SDK),),
 )
 CUBLAS = Component(
     "cuBLAS",
