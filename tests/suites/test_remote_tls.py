@@ -21,8 +21,6 @@ pytestmark = pytest.mark.xdist_group("suites-remote-target")
 #: By claim and protocol, what comes of them on a server of 2.51.0. They ask it by the clients of
 #: both protocols, by HTTP of their own and by their own gRPC.
 EXPECTED = {
-    ("correlation-id-dtype-integer-to-string", "grpc"): "baseline",
-    ("correlation-id-dtype-integer-to-string", "http"): "baseline",
     ("python-bls-parameters", "grpc"): "confirmed",
     ("python-bls-parameters", "http"): "confirmed",
     ("http-generate", None): "confirmed",
