@@ -31,7 +31,8 @@ function environmentsOf(folder) {
     // Neither id nor name may have more than 64 characters or look like a path, and a target may be both.
     const id = createHash("sha256").update(name).digest("hex").slice(0, 16);
     environments[id] = {
-      name: (name.length > 64 ? `${name.slice(0, 20)}…${name.slice(-43)}` : name).replace(/[/\\]/g, "∕"),
+      // Shortened ones may be alike, and two of one name are refused: the id tells them apart.
+      name: (name.length > 64 ? `${name.slice(0, 19)}…${name.slice(-36)} ${id.slice(0, 6)}` : name).replace(/[/\\]/g, "∕"),
       variables: place,
       matcher: ({ labels }) => {
         const here = placeOf(labels);

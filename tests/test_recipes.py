@@ -69,3 +69,39 @@ def test_the_shell_reads_the_script():
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+STAND_IN = """#!/bin/bash
+echo "$(basename "$0") $*" >> calls
+[ "$(basename "$0")" != sbatch ] || { wc -l < calls; }
+"""
+
+
+def test_slurm_gets_a_job_for_each_architecture_and_one_that_merges(tmp_path):
+    for name in ("sbatch", "srun"):
+        (tmp_path / name).write_text(STAND_IN, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "TRITON_IMAGE": "triton.sqsh"}
+
+    def run(*arguments):
+        return subprocess.run(
+            ["bash", str(RECIPES / "slurm.sh"), *arguments],  # noqa: S607 - the user's
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run().returncode == 0
+    first, second, last = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    assert "--constraint=hopper" in first
+    assert "--dependency" not in first
+    assert "--constraint=blackwell --output=triton-claims-%j.log --dependency=afterany:1" in second
+    assert "--dependency=afterany:2 recipes/slurm.sh merge reports/slurm-" in last
+    folder = last.split()[-1]
+    assert run("shard", folder, "hopper").returncode == 0
+    started = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()[-1]
+    assert started.startswith("srun --container-image=triton.sqsh")
+    assert f"--gpu hopper -k hopper --reports {folder}/shard-hopper" in started
+    assert "the shard hopper has left no ledger" in run("merge", folder).stderr

@@ -105,6 +105,17 @@ def test_cells_are_held_against_an_earlier_run(page):
     assert facts["vanished"] == ["gone-since wheel:24.10 cpu grpc: was confirmed"]
 
 
+def test_a_picture_is_no_file_of_somebody_else_s(page, tmp_path):
+    (tmp_path / "secret.svg").write_text(SVG)
+    (tmp_path / "run" / "pictures").mkdir(parents=True)
+    (tmp_path / "run" / "pictures" / "link.svg").symlink_to(tmp_path / "secret.svg")
+    names = ("../secret.svg", "pictures/link.svg", "/dev/zero")
+    pictures = tuple(Picture("a picture", name) for name in names)
+    write(tmp_path / "run" / "ledger.jsonl", ledger(cell(pictures=pictures)))
+    facts = embedded(page(read_ledger(tmp_path / "run" / "ledger.jsonl")))
+    assert set(facts["pictures"].values()) == {""}
+
+
 def test_thousands_of_cells_make_a_page_that_can_be_mailed(page):
     html = page(grand(5000))
     assert len(embedded(html)["cells"]) == 5000

@@ -10,10 +10,10 @@ from verdicts.samples import cell, write
 from verdicts.test_merging import shard
 
 from triton_claims.errors import InputError
-from triton_claims.report.derived import DERIVED
+from triton_claims.report.derived import DERIVED, replace_file
 from triton_claims.report.shards import MANIFEST, read_shard, write_merged
 from triton_claims.report.summary import summary_markdown
-from triton_claims.verdicts.cell import Picture
+from triton_claims.verdicts.cell import Measurement, Picture
 from triton_claims.verdicts.ledger import read_ledger
 from triton_claims.verdicts.merging import merge
 
@@ -151,6 +151,45 @@ def test_links_out_of_a_shard_are_not_followed(reports, tmp_path):
     assert merged.cells[0].pictures == ()
     assert "hunter2" not in files(tmp_path / "out").values()
     assert "logs/run-1/server.log" in files(tmp_path / "out")
+
+
+def test_shards_that_measured_something_are_merged(reports, tmp_path):
+    figures = (Measurement("p99", 0.25, "s"),)
+    told = {name: f"of {name}" for name in ("one", "two")}
+    shards = [
+        reports(
+            f"run-{name}",
+            {f"allure-results/{file}": text for file in OF_ONE_RUN},
+            cell(claim=name, measurements=figures),
+        )
+        for name, text in told.items()
+    ]
+    merge_into(tmp_path / "out", *shards)
+    merged = json.loads(files(tmp_path / "out")["allure-results/performance.json"])
+    assert [each["group"] for each in merged] == ["one", "two"]
+
+
+OF_ONE_RUN = ("performance.json", "environment.properties", "executor.json")
+
+
+def test_what_cannot_be_made_of_a_ledger_costs_no_earlier_merge(reports, tmp_path, monkeypatch):
+    shards = [reports("run-1"), reports("run-2")]
+    merge_into(tmp_path / "out", *shards)
+    before = files(tmp_path / "out")
+    monkeypatch.setattr(
+        "triton_claims.report.shards.DERIVED", {**DERIVED, "summary.md": lambda _ledger: 1 / 0}
+    )
+    with pytest.raises(ZeroDivisionError):
+        merge_into(tmp_path / "out", *shards)
+    assert files(tmp_path / "out") == before
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    replace_file(tmp_path / "x.txt", "caf\udce9")
+    assert (tmp_path / "x.txt").read_text(encoding="utf-8") == "caf\\udce9"
+    with pytest.raises(TypeError):
+        replace_file(tmp_path / "y.txt", None)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
 
 
 def test_results_of_one_name_are_one_where_they_are_the_same(reports, tmp_path):

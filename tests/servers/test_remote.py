@@ -7,12 +7,14 @@ import http.server
 import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fixtures.evidence import CellInProgress
 from fixtures.servers import ServerUnderTest
 from triton_claims.errors import Blocked, BrokenError, InputError
+from triton_claims.servers.client import connect
 from triton_claims.servers.model_copies import export
 from triton_claims.servers.models import model
 from triton_claims.servers.pool import ServerPool, ServerSpecification
@@ -233,6 +235,39 @@ def test_secrets_are_the_password_plain_and_as_it_is_sent():
         "p@ssword",
     )
     assert secrets_of(parse_remote_address("http://h")) == ()
+
+
+def test_a_load_that_is_not_answered_leaves_no_model_behind(guarded, monkeypatch):
+    remote = RemoteServers(parse_remote_address(f"http://me:p%40ssword@{guarded}"))
+    asked = []
+
+    def silent_at_the_second(_address, method, path, *_rest, **_limits):
+        asked.append(path.removeprefix("/v2/repository/models/"))
+        if path.endswith("/config"):
+            return 404, b"{}"
+        if path.endswith("/load") and sum(each.endswith("/load") for each in asked) == 2:
+            raise TimeoutError("no answer")
+        return 200, b'{"version": "2.54.0"}' if method == "GET" else b"{}"
+
+    monkeypatch.setattr("triton_claims.servers.remote.exchange", silent_at_the_second)
+    pool = ServerPool(SOURCE, lambda _specification: remote)
+    try:
+        with pytest.raises(BrokenError, match="does not answer"):
+            pool.shared(ServerSpecification("url:x", models=(ECHO, model("raises"))))
+    finally:
+        pool.close()
+    assert {"echo/unload", "raises/unload"} <= set(asked)
+
+
+def test_users_and_passwords_of_all_letters_are_sent_with_inferences():
+    address = parse_remote_address("http://m%C3%BC:p%C3%A4ss@h")
+    server = SimpleNamespace(user=address.user, tls=lambda _: False, grpc="h:1", http="h:2")
+    for protocol in ("grpc", "http"):
+        with connect(server, protocol) as connection:
+            request = SimpleNamespace(headers={})
+            connection._plugin(request)
+        told = request.headers["authorization"].removeprefix("Basic ")
+        assert base64.b64decode(told).decode() == "mü:päss"
 
 
 def test_a_server_that_goes_while_models_are_asked_for_is_an_error(guarded, monkeypatch):

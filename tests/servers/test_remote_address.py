@@ -78,6 +78,17 @@ def test_a_password_is_kept_and_told_nobody(releases):
         ("http://me:geheim1@h/v2", "has a path"),
         ("ftp://me:geheim1@h", "is no address"),
         ("http://me:geheim1@h:port", "Port"),
+        ("http://me:geheim1'x@h", "percent-encoded"),
+        ("http://me:geheim1 x@h", "percent-encoded"),
+        ("http://me:geheim1#x@h", "percent-encoded"),
+        ("http://me:geheim1/x@h", "percent-encoded"),
+        ("http://me:geheim1?x@h", "percent-encoded"),
+        ("http://me:geheim1@x@h", "percent-encoded"),
+        ("http://h#grpc=me:geheim1@h:1", "percent-encoded"),
+        ("me:geheim1@h", "percent-encoded"),
+        ("http://a..b", "names no host"),
+        (f"http://{'a' * 64}", "names no host"),
+        ("http://h:0", "port 0"),
         ("http://me:geheim1@h#os", "is no fact"),
     ],
 )
@@ -86,6 +97,7 @@ def test_what_is_no_address_is_one_clear_line(text, words):
         parse_remote_address(text)
     told = str(refusal.value)
     assert words in told
+    assert "geheim1" not in told
     assert told.startswith("--target: ")
     assert "such as url:http://host:8000#os=windows" in told
     assert "\n" not in told

@@ -39,8 +39,9 @@ def replace_file(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     own = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        own.write_text(text, encoding="utf-8")
+        # An argument that is no UTF-8 is told as far as it goes.
+        own.write_text(text, encoding="utf-8", errors="backslashreplace")
         own.replace(path)
-    except OSError:
+    except BaseException:
         own.unlink(missing_ok=True)
         raise

@@ -55,10 +55,11 @@ def matrix_lines(ledger: Ledger) -> Iterator[str]:
 
 
 def _sign(cells: Iterable[Cell]) -> str:
-    verdicts = {cell.verdict: cell.accepted for cell in cells}
+    told = tuple(cells)
     for verdict, sign in _SIGNS.items():
-        if verdict in verdicts:
-            return sign.lower() if verdicts[verdict] is not None else sign
+        accepted = [cell.accepted is not None for cell in told if cell.verdict is verdict]
+        if accepted:
+            return sign.lower() if all(accepted) else sign
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from triton_claims.errors import InputError
 from triton_claims.report.derived import DERIVED, replace_file
+from triton_claims.report.own_files import is_own_file
 from triton_claims.verdicts.ledger import LedgerWriter, read_ledger
 from triton_claims.verdicts.merging import place_in_merge
 
@@ -27,7 +28,7 @@ _LEDGER = "ledger.jsonl"
 _ALLURE = "allure-results"
 _CATEGORIES = f"{_ALLURE}/categories.json"
 #: Of Allure's files, those that tell of one run or job; the merged ones are made anew, or left out.
-_OF_ONE_RUN = frozenset({"environment.properties", "executor.json"})
+_OF_ONE_RUN = frozenset({"executor.json"})
 #: Folders that go with their shard, each into a sub-folder of the run's name.
 _OF_A_SHARD = ("pictures", "logs")
 
@@ -74,16 +75,8 @@ def _pictures_there(cell: Cell, folder: Path | None, where: str) -> Iterator[Pic
             raise InputError(
                 f"pictures: found {picture.file[:80]!r}, expected a file in pictures/", where=where
             )
-        if folder is not None and _is_own_file(folder / picture.file, folder):
+        if folder is not None and is_own_file(folder / picture.file, folder):
             yield picture
-
-
-def _is_own_file(path: Path, folder: Path) -> bool:
-    """Whether it is a file of the folder, and no link to what may be anybody's."""
-    try:
-        return path.is_file() and path.resolve() == folder.resolve() / path.relative_to(folder)
-    except OSError:  # such as a name that is too long
-        return False
 
 
 def write_merged(out: Path, merged: Ledger, shards: Sequence[Shard]) -> None:
@@ -105,6 +98,8 @@ def write_merged(out: Path, merged: Ledger, shards: Sequence[Shard]) -> None:
     copies = _copies(shards)
     categories = _categories(shards)
     written = {*copies, *DERIVED, _LEDGER, *([_CATEGORIES] if categories else [])}
+    # Before anything goes: what cannot be made of a ledger must not cost an earlier merge.
+    derived = {name: make(merged) for name, make in DERIVED.items()}
     earlier = _earlier(out)
     for name in sorted(written - earlier) if _is_folder(out) else ():
         if (out / name).exists():
@@ -127,8 +122,8 @@ def write_merged(out: Path, merged: Ledger, shards: Sequence[Shard]) -> None:
         writer.cell(cell)
     writer.footer(merged.footer or {})
     writer.close()
-    for name, make in DERIVED.items():
-        replace_file(out / name, make(merged))
+    for name, text in derived.items():
+        replace_file(out / name, text)
     if categories:
         _write_json(out / _CATEGORIES, categories)
     _remove_empty_folders(out, earlier - written)
@@ -148,7 +143,7 @@ def _copies(shards: Iterable[Shard]) -> dict[str, Path]:
                 copies[place_in_merge(file, run)] = path
         for path in _files(shard.folder, f"{_ALLURE}/*"):
             file = f"{_ALLURE}/{path.name}"
-            if path.name in _OF_ONE_RUN or file == _CATEGORIES:
+            if path.name in _OF_ONE_RUN or file == _CATEGORIES or file in DERIVED:
                 continue
             twin = copies.setdefault(file, path)
             if twin is not path and not filecmp.cmp(twin, path, shallow=False):
@@ -160,7 +155,7 @@ def _copies(shards: Iterable[Shard]) -> dict[str, Path]:
 
 
 def _files(folder: Path, glob: str) -> Iterator[Path]:
-    return (path for path in sorted(folder.glob(glob)) if _is_own_file(path, folder))
+    return (path for path in sorted(folder.glob(glob)) if is_own_file(path, folder))
 
 
 def _categories(shards: Iterable[Shard]) -> list[Any]:
@@ -168,7 +163,7 @@ def _categories(shards: Iterable[Shard]) -> list[Any]:
     categories: list[Any] = []
     for shard in shards:
         path = (shard.folder or Path()) / _CATEGORIES
-        if shard.folder is None or not _is_own_file(path, shard.folder):
+        if shard.folder is None or not is_own_file(path, shard.folder):
             continue
         categories += (each for each in _json_list(path) if each not in categories)
     return categories

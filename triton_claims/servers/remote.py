@@ -16,7 +16,7 @@ from triton_claims.servers.model_copies import DIGEST, config_as_json, stamp
 from triton_claims.servers.running import METRICS, STOP_TIMEOUT, RunningServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -243,33 +243,17 @@ class RemoteServers:
         folder = scratch.folder / name
         if EXPLICIT in arguments and any((folder / "models").iterdir()):
             self._refuse("the check loads and unloads models of its repository itself")
-        missing, refusals = [], []
         loaded: list[str] = []
-        for model in sorted(path for path in (folder / "models").iterdir() if path.is_dir()):
-            digest = stamp(model)
-            served = self._served_digest(model.name)
-            if served is not None and served == digest:
-                if self._uses[model.name]:
-                    loaded.append(model.name)
-                continue
-            refusal = (
-                "a model of that name is there, and it is another"
-                if served is not None
-                else "it has no configuration to be told by"
-                if digest is None
-                else self._load(model)
-            )
-            if refusal is None:
-                loaded.append(model.name)
-            else:
-                missing.append(model.name)
-                refusals.append(f"{model.name}: {refusal}")
-        self._uses.update(loaded)
-        if missing:
+        try:
+            refusals = dict(self._bring(folder / "models", loaded))
+        except BaseException:  # one that is not answered may load all the same
+            self.unload(loaded)
+            raise
+        if refusals:
             self.unload(loaded)
             raise Blocked(
-                f"{self.address.url} does not serve {', '.join(missing)} of these models ("
-                + "; ".join(refusals)
+                f"{self.address.url} does not serve {', '.join(refusals)} of these models ("
+                + "; ".join(f"{name}: {why}" for name, why in refusals.items())
                 + ")",
                 unblock="write the models out: pytest suites --export-models DIR; and copy them "
                 "into its model repository, or start it with --model-control-mode=explicit",
@@ -284,6 +268,34 @@ class RemoteServers:
         )
         server.metadata = metadata
         return server
+
+    def _bring(self, models: Path, loaded: list[str]) -> Iterator[tuple[str, str]]:
+        """Loads what is not there; gives the models that are refused, and why.
+
+        Args:
+            models: The folder of all of them.
+            loaded: Gets the names of those that were loaded here, each counted as in use.
+        """
+        for model in sorted(path for path in models.iterdir() if path.is_dir()):
+            digest = stamp(model)
+            served = self._served_digest(model.name)
+            if served is not None:
+                if served != digest:
+                    yield model.name, "a model of that name is there, and it is another"
+                elif self._uses[model.name]:
+                    self._use(model.name, loaded)
+            elif digest is None:
+                yield model.name, "it has no configuration to be told by"
+            else:
+                self._use(model.name, loaded)
+                if refusal := self._load(model):
+                    loaded.remove(model.name)
+                    del self._uses[model.name]
+                    yield model.name, refusal
+
+    def _use(self, model: str, loaded: list[str]) -> None:
+        self._uses[model] += 1
+        loaded.append(model)
 
     def options(self, scratch: Scratch) -> frozenset[str]:  # noqa: ARG002 - as the others
         """Not to be seen from here."""

@@ -73,6 +73,7 @@ def parse_remote_address(text: str, *, where: str = "--target") -> RemoteAddress
     Raises:
         InputError: It is none; a password in it is not told.
     """
+    _refuse_bare_secrets(text, where)
     address, _, declared = text.partition("#")
     split = _split(address, ("http", "https"), text, where)
     if split.path.strip("/") or split.query:
@@ -100,6 +101,19 @@ def parse_remote_address(text: str, *, where: str = "--target") -> RemoteAddress
         platform=facts.get("platform"),
         user=((unquote(split.username), unquote(split.password or "")) if split.username else None),
     )
+
+
+def _refuse_bare_secrets(text: str, where: str) -> None:
+    """A password that ends an address too early, in the eyes of whoever reads it, would be told."""
+    if "@" not in text:
+        return
+    scheme, is_scheme, secrets = text.rpartition("@")[0].partition("://")
+    if not is_scheme or set(scheme + secrets) & set("/?#@'\"\\") or len(secrets.split()) != 1:
+        raise _wrong(
+            "what stands before the @ cannot be read: expected USER:PASSWORD@ right behind ://, "
+            "with each of the letters / ? # @ ' \" \\ and blanks in them percent-encoded",
+            where,
+        )
 
 
 def _facts(declared: str, text: str, where: str) -> dict[str, str]:
@@ -137,9 +151,19 @@ def _split(address: str, schemes: tuple[str, ...], text: str, where: str) -> Spl
 
 def _authority(split: SplitResult, port: int, text: str, where: str) -> str:
     host = split.hostname or ""
-    if any(letter.isspace() or letter in "\\'\"" for letter in host):
+    if any(letter.isspace() or letter in "\\'\"" for letter in host) or not _is_name(host):
         raise _wrong(f"{redact(text)!r} names no host", where)
-    return f"[{host}]:{split.port or port}" if ":" in host else f"{host}:{split.port or port}"
+    port = port if split.port is None else split.port
+    if port == 0:
+        raise _wrong(f"{redact(text)!r} names port 0, which no server has", where)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_name(host: str) -> bool:
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:  # an empty or too long part
+        return ":" in host
 
 
 def _host(authority: str) -> str:

@@ -214,7 +214,7 @@ def _validators() -> dict[str, Draft202012Validator]:
     except OSError as problem:
         raise BrokenError(f"the ledger's schema cannot be read: {problem}") from None
     formats = FormatChecker(formats=())
-    formats.checks("date-time", raises=ValueError)(_is_time)
+    formats.checks("date-time", raises=(ValueError, OverflowError))(_is_time)
     return {
         kind: Draft202012Validator(part, format_checker=formats)
         for kind, part in schema["$defs"].items()
@@ -222,7 +222,9 @@ def _validators() -> dict[str, Draft202012Validator]:
 
 
 def _is_time(value: object) -> bool:
-    return not isinstance(value, str) or bool(datetime.fromisoformat(value))
+    if isinstance(value, str):
+        datetime.fromisoformat(value).timestamp()
+    return True
 
 
 def _refuse_twin(cell: Cell, seen: dict[tuple[str, str, str, str], str], where: str) -> None:

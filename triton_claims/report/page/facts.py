@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from triton_claims.report.own_files import is_own_file
 from triton_claims.report.provenance import provenance
 from triton_claims.report.sentence import sentences
 from triton_claims.verdicts.outcome import counts_of
@@ -170,7 +171,9 @@ def _embedded(ledger: Path | None, file: str) -> str:
     path = ledger.parent / file
     kind = _KINDS.get(path.suffix)
     try:
+        if kind is None or not is_own_file(path, ledger.parent):
+            return ""
         content = path.read_bytes()
     except (OSError, ValueError):  # ValueError: a NUL byte in the path
         return ""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else ""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -58,7 +58,7 @@
     }, `${SIGNS[cell.verdict]} `, isNarrow ? "" : `${told(cell)} `, cell.protocol ? make("span", {}, cell.protocol) : "",
       change ? make("span", { class: "was" }, `was ${change}`) : null);
     button.cell = cell;
-    if (isRoomy && !["confirmed", "baseline"].includes(cell.verdict)) button.append(make("span", { class: "why" }, first(cell.reason, 160)));
+    if (isRoomy && !["confirmed", "baseline"].includes(cell.verdict)) button.append(make("span", { class: "why" }, first(cell.reason || "", 160)));
     return button;
   }
   function fill() {
