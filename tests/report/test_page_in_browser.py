@@ -98,6 +98,14 @@ def test_the_evidence_opens_by_keyboard_alone(browser, pages):
         assert page.evaluate("document.activeElement.getAttribute('aria-label')") == label
 
 
+def test_a_cell_without_a_reason_is_shown(browser, tmp_path):
+    told = ledger(cell(verdict=Verdict.BLOCKED, reason=""))
+    html = page_html(facts_of([told], load_knowledge(ROOT), None))
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    with opened(browser, tmp_path / "page.html") as page:
+        assert page.locator("#matrix .v-blocked:visible").count() == 1
+
+
 def test_a_claim_without_a_check_opens_too(browser, pages):
     with opened(browser, pages / "mixed.html") as page:
         page.locator("#matrix .v-unchecked").first.click()
