@@ -76,6 +76,7 @@ def tree(tmp_path):
     recorder = tree / "python"
     recorder.write_text(
         "#!/bin/sh\n"
+        '[ "$1" != -c ] || exit 0\n'  # a look whether it runs at all
         f'echo "$@" >>"{tree}/ran"\n'
         'case "$2" in *make-venv) mkdir -p .venv/bin; cp "$0" .venv/bin/python;'
         ' printf "%s\\n" "$3" >.venv/made-from;; esac\n'
@@ -105,6 +106,12 @@ def test_the_machine_is_looked_at_before_anything_is_made(tree):
 def test_a_second_run_makes_nothing(tree):
     tree()
     assert tree() == [CHECK_HOST]
+
+
+def test_what_does_not_run_here_is_made_again(tree):
+    tree()
+    python(tree.tree / ".venv" / "bin", "python", points=None)
+    assert tree() == [CHECK_HOST, MAKE]
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
