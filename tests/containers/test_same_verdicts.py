@@ -7,9 +7,14 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from triton_claims.notes.knowledge import load_knowledge
 from triton_claims.verdicts.ledger import read_ledger
 from triton_claims.verdicts.verdict import Verdict
+
+# A group of many tests is begun early; alone, this one would be the last, and take minutes more.
+pytestmark = pytest.mark.xdist_group("containers")
 
 ROOT = Path(__file__).resolve().parents[2]
 #: These take minutes; `make bench ARGS=in-containers` compares them, too.
