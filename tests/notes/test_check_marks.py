@@ -109,3 +109,8 @@ def test_what_only_running_would_tell_is_refused(read):
         def test_one():
             pass
         """)
+
+
+def test_a_list_as_a_key_is_refused(read):
+    with pytest.raises(InputError, match="expected a literal"):
+        read('@mark.claim("one")\n@mark.needs({[1]: 2})\ndef test_one():\n    pass\n')

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from triton_claims.errors import InputError
 from triton_claims.notes.catalogue import Kind
-from triton_claims.notes.drafting import draft_claim
+from triton_claims.notes.drafting import check_text, draft_claim
 from triton_claims.notes.tomlfile import parsed_toml
 
 SENTENCE = 'A "cow" is purple all over.'
@@ -74,3 +76,12 @@ def test_a_check_that_is_there_is_not_written_over(project):
 def test_a_statement_is_one_line(project, statement):
     with pytest.raises(InputError, match="--statement: expected one sentence"):
         drafted(project, statement=statement)
+
+
+def test_a_docstring_breaks_no_word():
+    statement = (
+        "The server answers quickly whenever models are asked, and it never does so in a "
+        "slow-motion-like-manner at all."
+    )
+    (said,) = re.findall(r'    """(The .*?)"""', check_text("a-b", Kind.FIX, statement), re.DOTALL)
+    assert " ".join(said.split()) == statement

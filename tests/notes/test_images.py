@@ -67,6 +67,13 @@ def test_a_fault_in_the_file_is_told_with_its_line(tmp_path):
         load_images(path)
 
 
+def test_a_key_that_is_none_is_told_with_its_line(tmp_path):
+    path = tmp_path / "images.toml"
+    path.write_text(SHIPPED.read_text().replace("[tags]\n", '[tags]\n"Py3_X" = "{container}-x"\n'))
+    with pytest.raises(InputError, match=r"images\.toml:\d+: .*Py3_X"):
+        load_images(path)
+
+
 def test_the_size_of_an_image_is_told_or_unknown():
     images = load_images(SHIPPED)
     assert images.gigabytes("25.01", "vllm-python-py3") == 23

@@ -130,3 +130,7 @@ def test_columns_stand_as_targets_were_named(page):
         "install:/opt/tritonserver",
     ]
     assert [each["column"] for each in facts["cells"]] == [1, 0]
+
+
+def test_a_cell_without_a_target_is_shown(page):
+    assert len(embedded(page(ledger(cell(target="", gpu=""))))["cells"]) == 1

@@ -159,7 +159,7 @@ def _value(node: ast.expr, names: Mapping[str, ast.expr], where: str) -> Any:
     known = names.get(node.id, node) if isinstance(node, ast.Name) else node
     try:
         return ast.literal_eval(known)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: a list as a key
         raise InputError(
             f"found {ast.unparse(node)!r} in a mark, expected a literal, or a name that the file "
             "sets to one: what a check needs must be known without running it",

@@ -101,7 +101,7 @@ def draft_claim(
 
 def check_text(claim: str, kind: Kind, statement: str) -> str:
     """Give the file of a check that is still to be written."""
-    says = '"""' + "\n    ".join(textwrap.wrap(statement, 93))
+    says = '"""' + "\n    ".join(textwrap.wrap(statement, 93, break_on_hyphens=False))
     says += '\n    """' if "\n" in says or len(says) > 90 else '"""'
     name = claim.replace("-", "_")
     return f'''"""A {str(kind).replace("-", " ")} of the notes: the check of {claim}."""
@@ -197,7 +197,7 @@ def _with_claim(document: Document, index: int, note: Note, claim: str) -> str:
     text = _valid("\n".join(lines), document.path)
     expected = [list(each["claims"]) for each in document.data["note"]]
     expected[index].append(claim)
-    if [each["claims"] for each in parsed_toml(text)["note"]] != expected:
+    if [each["claims"] for each in parsed_toml(text).get("note", [])] != expected:
         raise BrokenError(f"{document.path}: the claim could not be added; add it by hand")
     return text
 

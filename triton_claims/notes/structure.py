@@ -99,6 +99,8 @@ def _told(error: ValidationError) -> list[tuple[KeyPath, str]]:
             for key in found
             if key not in known
         ]
+    if "description" not in schema and "enum" not in schema:  # such as that of names of keys
+        return [(place, f"found {shown(found)}: {error.message}")]
     return [(place, f"found {shown(found)}, expected {_described(schema)}")]
 
 

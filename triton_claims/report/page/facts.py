@@ -147,7 +147,7 @@ def _order(known: list[str]) -> Any:
 def _cell(cell: Cell, column: int, before: Mapping[Any, str], *, compared: bool) -> dict[str, Any]:
     record = {name: value for name, value in cell.to_record().items() if value not in (None, "")}
     for gone in ("target", "gpu"):  # the column has them
-        del record[gone]
+        record.pop(gone, None)
     if compared:
         record["before"] = before.get(cell.key, "not there")
     return {**record, "column": column, "fails": cell.fails}
