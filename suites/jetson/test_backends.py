@@ -9,7 +9,6 @@ import pytest
 
 from triton_claims.errors import Blocked, BrokenError
 from triton_claims.servers import model_control
-from triton_claims.servers.client import NO_ANSWER
 
 EXPLICIT = "--model-control-mode=explicit"
 MODEL = "triton_claims_probe"
@@ -87,9 +86,7 @@ def load(client, backend, path):
     """What comes of loading an empty model of a backend."""
     config = {"name": MODEL, "backend": backend, **TENSORS}
     with model_control.brought(client, MODEL, config, {path: b"\n"}) as answer:
-        if answer.status == NO_ANSWER:
-            raise BrokenError(f"the load of a model of {backend} is not answered: {answer}")
-    return answer
+        return answer.must_come()
 
 
 def is_missing(answer):
@@ -106,20 +103,14 @@ def refusal(client, provider):
         "optimization": {"execution_accelerators": accelerators},
     }
     with model_control.brought(client, MODEL, config, ONNX) as answer:
-        if answer.status == NO_ANSWER:
-            raise BrokenError(f"the load of a model with {provider} is not answered: {answer}")
-    return "taken" if answer.accepted else answer.message
+        return "taken" if answer.must_come().accepted else answer.message
 
 
 def runs(client, loaded, numbers):
     """Whether a loaded model answers rightly."""
-    if loaded.status == NO_ANSWER:
-        raise BrokenError(f"the load is not answered: {loaded}")
-    if not loaded.accepted:
+    if not loaded.must_come().accepted:
         return False
-    answer = client.infer(MODEL, {"IN": numbers}, expected_outputs=["OUT"])
-    if answer.status == NO_ANSWER:
-        raise BrokenError(f"the model does not answer: {answer}")
+    answer = client.infer(MODEL, {"IN": numbers}, expected_outputs=["OUT"]).must_come()
     return answer.accepted and np.array_equal(answer.outputs["OUT"], numbers)
 
 

@@ -84,6 +84,16 @@ class Project:
         """Stages a server and gives its target."""
         return f"install:{stage(self.path / name, **knobs)}"
 
+    def stage_gpus(self, capabilities: dict[str, str]) -> None:
+        """Stages GPUs: their compute capabilities by UUID."""
+        (self.path / "gpus.toml").write_text(
+            "".join(
+                f'[[gpu]]\nuuid = "{uuid}"\ncompute_capability = "{capability}"\n'
+                for uuid, capability in capabilities.items()
+            ),
+            encoding="utf-8",
+        )
+
     def run(self, *arguments: str, in_process: bool = False) -> pytest.RunResult:
         """Runs pytest with the plugin."""
         command = ("-p", "fixtures.plugin", *arguments)

@@ -48,7 +48,7 @@ _CHECK = """
 """
 
 
-def run_fleet(project, claims, versions, *, odd_in, workers=0):
+def run_fleet(project, claims, versions, *, odd_in):
     """Runs a staged check of every claim on every server and architecture, over both protocols.
 
     Args:
@@ -56,7 +56,6 @@ def run_fleet(project, claims, versions, *, odd_in, workers=0):
         claims: Their ids.
         versions: The servers' versions.
         odd_in: One cell in so many comes out otherwise than the notes imply.
-        workers: How many processes run it; 0 is this one run's own.
 
     Returns:
         The run's cells.
@@ -64,20 +63,11 @@ def run_fleet(project, claims, versions, *, odd_in, workers=0):
     project.check(
         _CHECKS
         + "".join(
-            _CHECK.format(
-                claim=claim, name=claim.replace("-", "_").replace(".", "_"), odd_in=odd_in
-            )
+            _CHECK.format(claim=claim, name=claim.replace("-", "_"), odd_in=odd_in)
             for claim in claims
         )
     )
-    (project.path / "gpus.toml").write_text(
-        "".join(
-            f'[[gpu]]\nuuid = "GPU-{name}"\ncompute_capability = "{capability}"\n'
-            for name, capability in ARCHITECTURES.items()
-        ),
-        encoding="utf-8",
-    )
+    project.stage_gpus({f"GPU-{name}": each for name, each in ARCHITECTURES.items()})
     targets = [project.stage(f"server-{version}", version=version) for version in versions]
-    options = [f"--target={target}" for target in targets]
-    project.run("suites", "-q", *options, *(["-n", str(workers)] if workers else []))
+    project.run("suites", "-q", *(f"--target={target}" for target in targets))
     return project.ledger().cells

@@ -97,13 +97,7 @@ def allure(program, project):
 
 
 def test_a_failure_on_one_gpu_is_not_hidden_behind_a_pass_on_another(allure, project):
-    (project.path / "gpus.toml").write_text(
-        "".join(
-            f'[[gpu]]\nuuid = "{uuid}"\ncompute_capability = "{capability}"\n'
-            for uuid, capability in GPUS.items()
-        ),
-        encoding="utf-8",
-    )
+    project.stage_gpus(GPUS)
     project.check(ON_ONE_GPU)
     project.run("suites", "--target", project.stage("server"))
     assert {cell.gpu: cell.verdict.value for cell in project.ledger().cells} == {

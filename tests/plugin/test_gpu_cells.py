@@ -32,13 +32,7 @@ ONE, TWO, NO = "correlation-id-string", "python-no-restart", "server-version"
 @pytest.fixture
 def machine(project):
     """Stages GPUs, a server and checks; runs these and gives the verdict of every cell."""
-    (project.path / "gpus.toml").write_text(
-        "".join(
-            f'[[gpu]]\nuuid = "{uuid}"\ncompute_capability = "{capability}"\n'
-            for uuid, capability in GPUS.items()
-        ),
-        encoding="utf-8",
-    )
+    project.stage_gpus(GPUS)
     target = project.stage("server")
 
     def run(*options, checks=CHECKS):
